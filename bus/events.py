@@ -1,0 +1,46 @@
+"""What an adapter tells its consumers about itself, on the topic `@<adapter>` (kind 2, JSON).
+
+Every demand that reaches the adapter is answered with `Accepted` or `Rejected`, in the same
+stream as its ticks, so that the proxy can tell each client the truth per symbol.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+
+class Accepted(Struct, frozen=True, tag="accepted", tag_field="event"):
+    """The adapter feeds this topic: the broker was asked for it."""
+
+    topic: str
+
+
+class Rejected(Struct, frozen=True, tag="rejected", tag_field="event"):
+    """The adapter does not feed this topic.
+
+    `code` is one of `SYMBOL_NOT_FOUND`, `LIMIT_EXCEEDED`, `MODE_NOT_SUPPORTED`,
+    `BROKER_REFUSED`; `message` is for people.
+    """
+
+    topic: str
+    code: str
+    message: str
+
+
+class BrokerState(Struct, frozen=True, tag="broker_state", tag_field="event"):
+    """How the adapter stands with its broker.
+
+    `state` is `connecting`, `connected`, `backoff`, `needs_token` or `stopped`.
+    """
+
+    state: str
+    detail: str = ""
+
+
+Event: TypeAlias = Accepted | Rejected | BrokerState
+
+encode_event = msgspec.json.Encoder().encode
+decode_event = msgspec.json.Decoder(Event).decode

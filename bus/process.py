@@ -1,0 +1,228 @@
+"""The shell around every supervised process: settings in, hello, heartbeats, stop.
+
+The supervisor starts `python -m <package>` and writes one line of JSON, a `Bootstrap`, to its
+standard input; secrets travel on that private pipe and nowhere else. The process then says
+hello on the control plane and beats once a second from its event loop, so that a beat means
+"my loop turns", not "my pid exists".
+
+A dead supervisor stops nothing: the control socket reconnects by itself, and only when nobody
+has answered for `orphan_grace_s` does the process end itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+import zmq
+from msgspec import Struct
+
+from bus import __version__
+from bus.channel import ControlClient
+from bus.clock import Clock, SystemClock
+from bus.exits import Exit
+from bus.logs import configure
+from bus.messages import (
+    Acknowledge,
+    Directory,
+    Heartbeat,
+    Hello,
+    Identify,
+    PublisherEntry,
+    Stats,
+    Stop,
+    ToProcess,
+)
+from bus.secret import Secret, decode_secret, encode_secret
+from bus.settings import Role
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_S: Final = 1.0
+S = TypeVar("S")
+
+
+class Bootstrap(Struct, frozen=True, kw_only=True):
+    """What a process is told at birth."""
+
+    name: str
+    role: Role
+    generation: int
+    control: str
+    secret: Secret
+    orphan_grace_s: float
+    settings: msgspec.Raw
+
+    def settings_as(self, kind: type[S]) -> S:
+        return msgspec.json.decode(self.settings, type=kind, dec_hook=decode_secret)
+
+    def line(self) -> bytes:
+        """The line that the supervisor writes to the process's standard input."""
+        return msgspec.json.encode(self, enc_hook=encode_secret) + b"\n"
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the shell gives to the service that runs in it."""
+
+    name: str
+    generation: int
+    secret: Secret
+    context: zmq.Context[zmq.Socket[bytes]]
+    clock: Clock
+    #: Call when `ready` or something worth an early heartbeat changed.
+    changed: Callable[[], None]
+
+
+class Service(Protocol):
+    """What a role does inside its process."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it does its work now (an adapter: connected to the broker)."""
+        ...
+
+    async def start(self) -> str:
+        """Bind, begin, and say where: the publisher's endpoint, or the address served."""
+        ...
+
+    async def stop(self) -> None:
+        """End in order; what is under way is finished or told."""
+        ...
+
+    def stats(self) -> Stats:
+        """The counters for `status`."""
+        ...
+
+    def follow(self, publishers: list[PublisherEntry]) -> None:
+        """The directory changed."""
+        ...
+
+
+class ExitError(Exception):
+    """Raised by a service to end its process with an exit code that means something."""
+
+    def __init__(self, code: Exit, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run(build: Callable[[Host, Bootstrap], Service]) -> None:
+    """The whole life of a process; does not return."""
+    faulthandler.enable()  # SIGABRT from the supervisor dumps the stacks of a hung process
+    boot = _read_bootstrap()
+    configure(boot.name, boot.generation)
+    try:
+        asyncio.run(_Shell(boot, build).live())
+    except ExitError as error:
+        logger.error("%s", error)  # noqa: TRY400 - its text is the whole story
+        _exit(error.code)
+    except Exception:
+        logger.exception("ended by a defect")
+        _exit(Exit.BUG)
+    _exit(Exit.CLEAN)
+
+
+class _Shell:
+    def __init__(self, boot: Bootstrap, build: Callable[[Host, Bootstrap], Service]) -> None:
+        self._boot = boot
+        self._build = build
+        self._clock = SystemClock()
+        self._wake = asyncio.Event()
+        self._stopping: str | None = None
+        self._heard = self._clock.monotonic()
+
+    async def live(self) -> None:
+        self._catch_signals()
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        boot = self._boot
+        host = Host(boot.name, boot.generation, boot.secret, context, self._clock, self._wake.set)
+        self._service = self._build(host, boot)
+        self._endpoint = await self._service.start()
+        self._control = ControlClient(
+            context,
+            endpoint=boot.control,
+            identity=f"{boot.name}.{boot.generation}",
+            secret=boot.secret,
+            on_message=self._on_message,
+        )
+        self._say_hello()
+        try:
+            await self._beat()
+        finally:
+            logger.info("stopping: %s", self._stopping)
+            await self._service.stop()
+            self._control.close()
+            context.term()
+
+    async def _beat(self) -> None:
+        """One heartbeat a second, and one at once when something changed."""
+        boot = self._boot
+        while self._stopping is None:
+            self._wake.clear()
+            self._control.send(
+                Heartbeat(boot.name, boot.generation, self._service.ready, self._service.stats())
+            )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
+            silence = self._clock.monotonic() - self._heard
+            if silence > boot.orphan_grace_s:
+                self._stopping = f"no supervisor for {silence:.0f} s"
+
+    def _say_hello(self) -> None:
+        boot = self._boot
+        self._control.send(
+            Hello(boot.name, boot.role, os.getpid(), boot.generation, self._endpoint, __version__)
+        )
+
+    def _on_message(self, message: ToProcess) -> None:
+        self._heard = self._clock.monotonic()
+        match message:
+            case Acknowledge():
+                pass
+            case Identify():
+                self._say_hello()
+                self._wake.set()
+            case Directory(publishers):
+                self._service.follow(publishers)
+            case Stop(reason):
+                self._stop(reason)
+
+    def _stop(self, reason: str) -> None:
+        self._stopping = self._stopping or reason
+        self._wake.set()
+
+    def _catch_signals(self) -> None:
+        if sys.platform == "win32":  # stopped by message or terminated there
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop, "SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, self._stop, "SIGINT")
+
+
+def _read_bootstrap() -> Bootstrap:
+    line = sys.stdin.buffer.readline()
+    try:
+        return msgspec.json.decode(line, type=Bootstrap, dec_hook=decode_secret)
+    except msgspec.DecodeError:
+        sys.stderr.write(
+            "This process is started by `openalgo-stream up`, which tells it what to do.\n"
+        )
+        _exit(Exit.CONFIGURATION)
+        raise
+
+
+def _exit(code: Exit) -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(int(code))

@@ -1,0 +1,86 @@
+"""The publishing end of the data plane: one per adapter process.
+
+The port is bound first and announced after: the kernel chooses it, `endpoint` tells it.
+Demand comes up the same socket (`on_demand`); libzmq counts it over all consumers, sends it
+again when one reconnects, and withdraws it when one dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import zmq
+
+from bus import frames, sockets, welcome
+from bus.drain import Drain
+from bus.frames import Kind
+from bus.secret import Secret
+from bus.topics import EVENT_MARK, NUL, event_topic
+
+_SUBSCRIBE: Final = 1
+_EVENT_BYTE: Final = EVENT_MARK.encode()
+
+
+class Demand(NamedTuple):
+    """Somebody wants a topic (`wanted`), or nobody does any more. `topic` ends in NUL."""
+
+    topic: bytes
+    wanted: bool
+
+
+class Publisher:
+    """Publishes frames and reports demand. Made inside a running event loop."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        *,
+        adapter: str,
+        generation: int,
+        secret: Secret,
+        on_demand: Callable[[list[Demand]], None],
+    ) -> None:
+        self.adapter = adapter
+        self.generation = generation
+        self.published_total = 0
+        self._event_topic = event_topic(adapter)
+        self._sequences: dict[bytes, int] = {}
+        self._on_demand = on_demand
+        self._socket = sockets.publisher(context, welcome.make(secret, adapter, generation))
+        self._socket.bind(sockets.LOOPBACK_ANY_PORT)
+        self.endpoint = sockets.bound_endpoint(self._socket)
+        self._send = self._socket.send
+        self._drain = Drain(self._socket, self._socket.recv, self._demanded)
+
+    def publish(self, topic: bytes, payload: bytes, received_ns: int, flags: int = 0) -> None:
+        """Send a tick; `topic` ends in NUL. Never blocks: a consumer too slow sees a hole."""
+        self._emit(topic, Kind.TICK, flags, received_ns, payload)
+
+    def publish_event(self, payload: bytes, received_ns: int) -> None:
+        """Send an event about this adapter (`bus.events`)."""
+        self._emit(self._event_topic, Kind.EVENT, 0, received_ns, payload)
+
+    def close(self) -> None:
+        """Flush for at most the linger time and give the port back."""
+        self._drain.close()
+        self._socket.close()
+
+    def _emit(self, topic: bytes, kind: Kind, flags: int, received_ns: int, payload: bytes) -> None:
+        sequence = self._sequences.get(topic, 0) + 1
+        self._sequences[topic] = sequence
+        self._send(
+            frames.encode(topic, kind, flags, self.generation, sequence, received_ns, payload)
+        )
+        self.published_total += 1
+        self._drain.kick()  # the send may have eaten the edge that announced a subscription
+
+    def _demanded(self, batch: list[bytes]) -> None:
+        """Subscription messages: 0x01 topic, or 0x00 topic. Taps and events are no demand."""
+        demands = [
+            Demand(message[1:], message[0] == _SUBSCRIBE)
+            for message in batch
+            if message.endswith(NUL) and len(message) > 2 and message[1:2] != _EVENT_BYTE
+        ]
+        if demands:
+            self._on_demand(demands)

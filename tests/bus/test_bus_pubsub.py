@@ -1,0 +1,233 @@
+"""Publisher and Subscriber over real sockets on loopback."""
+
+import asyncio
+
+import pytest
+import zmq
+
+from bus import frames, sockets, welcome
+from bus.events import Accepted, encode_event
+from bus.frames import Kind
+from bus.messages import PublisherEntry
+from bus.publisher import Demand, Publisher
+from bus.secret import Secret
+from bus.subscriber import Subscriber
+from bus.topics import Mode, Topic
+
+SECRET = Secret("run-secret")
+SBIN = Topic.make("zerodha", "NSE", "SBIN", Mode.LTP)
+SBINE = Topic.make("zerodha", "NSE", "SBINE", Mode.LTP)
+
+
+class Bench:
+    """One context, publishers and subscribers made on it, closed at the end."""
+
+    def __init__(self):
+        self.context = zmq.Context()
+        self.opened = []
+
+    def publisher(self, generation=1, secret=SECRET):
+        demands = []
+        publisher = Publisher(
+            self.context,
+            adapter="zerodha",
+            generation=generation,
+            secret=secret,
+            on_demand=demands.extend,
+        )
+        publisher.demands = demands
+        self.opened.append(publisher)
+        return publisher
+
+    def subscriber(self, tap=False):
+        got = []
+        subscriber = Subscriber(
+            self.context, secret=SECRET, on_frames=lambda _feed, batch: got.extend(batch), tap=tap
+        )
+        subscriber.got = got
+        self.opened.append(subscriber)
+        return subscriber
+
+    def close(self):
+        for thing in reversed(self.opened):
+            thing.close()
+        self.context.term()
+
+
+def entry(publisher):
+    return PublisherEntry("zerodha", publisher.generation, publisher.endpoint)
+
+
+def on_bench(scenario):
+    async def run():
+        bench = Bench()
+        try:
+            await scenario(bench)
+        finally:
+            bench.close()
+
+    asyncio.run(run())
+
+
+async def until(condition, timeout_s=5.0):
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+def test_demand_reaches_the_publisher_and_ticks_the_subscriber_in_order():
+    async def scenario(bench):
+        publisher, subscriber = bench.publisher(), bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([entry(publisher)])
+        await until(lambda: publisher.demands)
+        assert publisher.demands == [Demand(SBIN.wire, wanted=True)]
+        for n in range(5000):
+            publisher.publish(SBIN.wire, str(n).encode(), received_ns=n)
+        await until(lambda: len(subscriber.got) == 5000)
+        assert [int(f.payload) for f in subscriber.got] == list(range(5000))
+        assert [f.sequence for f in subscriber.got] == list(range(1, 5001))
+        assert subscriber.lost_total == 0
+
+    on_bench(scenario)
+
+
+def test_a_subscription_never_matches_a_longer_symbol():
+    async def scenario(bench):
+        publisher, subscriber = bench.publisher(), bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([entry(publisher)])
+        await until(lambda: publisher.demands)
+        publisher.publish(SBINE.wire, b"other", 0)
+        publisher.publish(SBIN.wire, b"mine", 0)
+        await until(lambda: subscriber.got)
+        assert [f.payload for f in subscriber.got] == [b"mine"]
+
+    on_bench(scenario)
+
+
+def test_the_last_one_to_leave_withdraws_the_demand_and_each_one_to_come_is_seen():
+    async def scenario(bench):
+        publisher = bench.publisher()
+        first, second = bench.subscriber(), bench.subscriber()
+        for subscriber in (first, second):
+            subscriber.subscribe("zerodha", SBIN.wire)
+            subscriber.follow([entry(publisher)])
+        await until(lambda: len(publisher.demands) == 2)
+        assert all(demand.wanted for demand in publisher.demands)
+        first.unsubscribe("zerodha", SBIN.wire)
+        await asyncio.sleep(0.05)
+        assert len(publisher.demands) == 2
+        second.close()
+        await until(lambda: len(publisher.demands) == 3)
+        assert publisher.demands[-1] == Demand(SBIN.wire, wanted=False)
+
+    on_bench(scenario)
+
+
+def test_a_tap_gets_what_flows_and_causes_no_demand():
+    async def scenario(bench):
+        publisher, tap = bench.publisher(), bench.subscriber(tap=True)
+        tap.follow([entry(publisher)])
+        await until(lambda: any(feed.trusted for feed in tap.feeds))
+        await asyncio.sleep(0.02)
+        publisher.publish(SBIN.wire, b"1", 0)
+        publisher.publish_event(encode_event(Accepted(SBIN.text)), 0)
+        await until(lambda: len(tap.got) == 2)
+        assert publisher.demands == []
+        assert [f.kind for f in tap.got] == [Kind.TICK, Kind.EVENT]
+
+    on_bench(scenario)
+
+
+def test_a_later_generation_learns_the_whole_demand_from_its_sockets():
+    topics = [Topic.make("zerodha", "NSE", f"S{n}", Mode.LTP).wire for n in range(3000)]
+
+    async def scenario(bench):
+        subscriber = bench.subscriber()
+        for topic in topics:
+            subscriber.subscribe("zerodha", topic)
+        old = bench.publisher(generation=1)
+        subscriber.follow([entry(old)])
+        await until(lambda: len(old.demands) == 3000)
+        new = bench.publisher(generation=2)
+        subscriber.follow([entry(new)])
+        await until(lambda: len(new.demands) == 3000)
+        assert {demand.topic for demand in new.demands} == set(topics)
+        for topic in topics:
+            new.publish(topic, b"x", 0)
+        await until(lambda: len(subscriber.got) == 3000)
+
+    on_bench(scenario)
+
+
+def test_holes_in_a_sequence_are_counted_also_after_the_feed_is_gone():
+    async def scenario(bench):
+        publisher, subscriber = bench.publisher(), bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([entry(publisher)])
+        await until(lambda: publisher.demands)
+        publisher.publish(SBIN.wire, b"1", 0)
+        publisher._sequences[SBIN.wire] += 7  # as if libzmq had dropped seven
+        publisher.publish(SBIN.wire, b"9", 0)
+        await until(lambda: len(subscriber.got) == 2)
+        subscriber.follow([])
+        assert subscriber.lost_total == 7
+
+    on_bench(scenario)
+
+
+@pytest.mark.parametrize("secret", [Secret("another run"), None])
+def test_a_stranger_on_the_port_is_never_believed(secret):
+    async def scenario(bench):
+        if secret is None:  # no welcome at all
+            socket = bench.context.socket(zmq.XPUB)
+            socket.bind(sockets.LOOPBACK_ANY_PORT)
+            endpoint = sockets.bound_endpoint(socket)
+            bench.opened.append(socket)
+            frame = frames.encode(SBIN.wire, Kind.TICK, 0, 1, 1, 0, b"fake")
+
+            def publish():
+                socket.send(frame)
+        else:
+            stranger = bench.publisher(secret=secret)
+            endpoint = stranger.endpoint
+
+            def publish():
+                stranger.publish(SBIN.wire, b"fake", 0)
+
+        subscriber = bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([PublisherEntry("zerodha", 1, endpoint)])
+        (feed,) = subscriber.feeds
+        async with asyncio.timeout(5):
+            while feed.unverified_total < 3:
+                publish()
+                await asyncio.sleep(0.01)
+        assert subscriber.got == []
+
+    on_bench(scenario)
+
+
+def test_a_welcome_is_good_for_one_publisher_and_generation_only():
+    payload = frames.decode(welcome.make(SECRET, "zerodha", 3)).payload
+    assert welcome.is_genuine(payload, SECRET, "zerodha", 3)
+    assert not welcome.is_genuine(payload, SECRET, "zerodha", 4)
+    assert not welcome.is_genuine(payload, SECRET, "angel", 3)
+    assert not welcome.is_genuine(payload, Secret("other"), "zerodha", 3)
+    assert not welcome.is_genuine(b"\xff{", SECRET, "zerodha", 3)
+
+
+def test_malformed_frames_are_counted_and_the_feed_goes_on():
+    async def scenario(bench):
+        publisher, subscriber = bench.publisher(), bench.subscriber(tap=True)
+        subscriber.follow([entry(publisher)])
+        await until(lambda: any(feed.trusted for feed in subscriber.feeds))
+        await asyncio.sleep(0.02)
+        publisher._socket.send(b"no frame at all")
+        publisher.publish(SBIN.wire, b"good", 0)
+        await until(lambda: subscriber.got)
+        (feed,) = subscriber.feeds
+        assert feed.malformed_total == 1
+
+    on_bench(scenario)

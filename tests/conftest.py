@@ -1,0 +1,54 @@
+"""Shared by all tests: where the recorded data is, one printed seed, hypothesis settings."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = int(os.environ.get("OPENALGO_STREAM_TEST_SEED", "20261121"))
+
+settings.register_profile(
+    "default",
+    deadline=None,  # a shared machine stalls now and then; nothing here is a timed test
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("default")
+
+
+def pytest_report_header():
+    return f"seed: {SEED} (OPENALGO_STREAM_TEST_SEED), recorded data: {_data_folder() or 'missing'}"
+
+
+def _data_folder() -> Path | None:
+    named = os.environ.get("OPENALGO_STREAM_TEST_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+def pytest_collection_modifyitems(items):
+    """Tests on recorded data say why they skip; in CI they must not."""
+    if _data_folder() is not None:
+        return
+    reason = "no recorded data: put it in ../shared/data or set OPENALGO_STREAM_TEST_DATA"
+    if os.environ.get("OPENALGO_STREAM_REQUIRE_DATA"):
+        raise pytest.UsageError(reason)
+    for item in items:
+        if item.get_closest_marker("realdata"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The recorded market data; only for tests marked `realdata`."""
+    folder = _data_folder()
+    assert folder is not None
+    return folder
+
+
+@pytest.fixture
+def seeded() -> random.Random:
+    return random.Random(SEED)
