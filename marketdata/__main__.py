@@ -1,0 +1,7 @@
+"""`python -m marketdata`: started by the supervisor."""
+
+from bus.process import run
+from marketdata.service import MarketDataService
+
+if __name__ == "__main__":
+    run(MarketDataService)

@@ -1,0 +1,148 @@
+"""`status`: what runs, and how."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from bus.messages import ProcessStatus, Stats, StatusReply, StatusRequest
+from supervisor.cli.instance import Instance, with_instance
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_GOOD = frozenset({"running"})
+_BAD = frozenset({"failed", "crash_loop", "needs_token"})
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--watch", "-w", is_flag=True, help="Refresh once a second until Ctrl-C.")
+@with_instance
+def status(instance: Instance, as_json: bool, watch: bool) -> None:
+    """Show every process: state, restarts, CPU, memory, ticks and losses.
+
+    \b
+    Examples:
+      openalgo-stream status --watch
+      openalgo-stream status --json | jq '.processes[].state'
+    """
+    while True:
+        reply = instance.ask(StatusRequest(), StatusReply)
+        if watch and not as_json:
+            _watch(instance, reply)
+            return
+        if as_json:
+            click.echo(json.dumps(as_builtins(reply)))
+        else:
+            _print(reply)
+        if not watch:
+            return
+        time.sleep(1.0)
+
+
+def as_builtins(reply: StatusReply) -> dict[str, Any]:
+    """The documented JSON shape: `supervisor` and `processes`."""
+    return {
+        "supervisor": msgspec.to_builtins(reply.supervisor),
+        "processes": msgspec.to_builtins(reply.processes),
+    }
+
+
+def _print(reply: StatusReply) -> None:
+    from rich.console import Console
+
+    Console().print(_table(reply))
+
+
+def _watch(instance: Instance, reply: StatusReply) -> None:
+    from rich.live import Live
+
+    with Live(_table(reply), auto_refresh=False) as live:
+        while True:
+            time.sleep(1.0)
+            live.update(_table(instance.ask(StatusRequest(), StatusReply)), refresh=True)
+
+
+def _table(reply: StatusReply) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        caption=f"supervisor pid {reply.supervisor.pid}, up "
+        f"{_duration(reply.supervisor.uptime_s)}, version {reply.supervisor.version}",
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+    for heading in ("NAME", "STATE", "PID", "GEN", "RESTARTS", "UPTIME", "CPU %", "MEM MB"):
+        table.add_column(heading, justify="left" if heading in {"NAME", "STATE"} else "right")
+    table.add_column("DOING", overflow="fold")
+    for process in reply.processes:
+        style = "green" if process.state in _GOOD else "red" if process.state in _BAD else "yellow"
+        table.add_row(
+            process.name,
+            Text(process.state, style=style),
+            _or_dash(process.pid),
+            str(process.generation),
+            str(process.restarts),
+            _duration(process.uptime_s),
+            _or_dash(process.cpu_percent, ".0f"),
+            _or_dash(process.rss_bytes and process.rss_bytes / 1e6, ".0f"),
+            _doing(process),
+        )
+    return table
+
+
+def _doing(process: ProcessStatus) -> str:
+    """The few figures that matter for the role, in words."""
+    stats = process.stats
+    if process.detail:
+        return process.detail
+    match process.role:
+        case "adapter":
+            return (
+                f"broker {stats.get('broker_state', '?')}, {_n(stats, 'symbols')} symbols, "
+                f"{_n(stats, 'ticks_per_s')} ticks/s, last {_age(stats.get('last_tick_age_s'))}"
+            )
+        case "proxy":
+            return (
+                f"{_n(stats, 'clients')} clients, {_n(stats, 'subscriptions')} subscriptions, "
+                f"{_n(stats, 'delivered_total')} delivered, {_n(stats, 'lost_total')} lost"
+                f"  {process.endpoint}"
+            )
+        case "marketdata":
+            return (
+                f"{_n(stats, 'instruments')} instruments, {_n(stats, 'ticks_total')} ticks, "
+                f"{_n(stats, 'lost_total')} lost"
+            )
+        case _:
+            return process.endpoint
+
+
+def _n(stats: Stats, key: str) -> str:
+    value = stats.get(key)
+    return f"{value:,.0f}" if isinstance(value, (int, float)) else "0"
+
+
+def _age(value: object) -> str:
+    return f"{value:.1f} s ago" if isinstance(value, (int, float)) else "never"
+
+
+def _or_dash(value: float | None, form: str = "d") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{seconds:.1f}s"

@@ -1,0 +1,41 @@
+"""What `up` prints when all is up."""
+
+from __future__ import annotations
+
+import click
+
+from bus.messages import StatusReply
+from supervisor.config import Config
+from supervisor.demo import KEY_NAME
+from supervisor.lifecycle import State
+from supervisor.paths import StatePaths
+
+
+def print_processes(reply: StatusReply, paths: StatePaths) -> None:
+    """One line per process: what it is, how it stands, where it serves."""
+    click.echo()
+    for process in reply.processes:
+        mark = "+" if process.state == State.RUNNING else "!"
+        where = process.detail or process.endpoint
+        click.echo(f"  {mark} {process.name:<14}{process.role:<12}{process.state:<12}{where}")
+    click.echo(f"\nLogs and keys are in {paths.root}")
+
+
+def print_demo(settings: Config, paths: StatePaths) -> None:
+    """A key to begin with. Each demo makes a new one, since only its hash is kept."""
+    from identity.keys import KeyStore
+
+    with KeyStore(paths.keys) as store:
+        if any(key.name == KEY_NAME and key.revoked is None for key in store.list()):
+            store.revoke(KEY_NAME)
+        api_key = store.create(KEY_NAME)
+    click.echo(
+        f"""
+Live prices of a simulated market: ws://{settings.proxy.host}:{settings.proxy.port}
+API key: {api_key}
+
+In a second terminal:
+  openalgo-stream status
+  openalgo-stream tail NSE:RELIANCE NSE_INDEX:NIFTY
+"""
+    )

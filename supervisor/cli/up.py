@@ -1,0 +1,192 @@
+"""`up`: start everything and keep it running."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import click
+
+from bus.logs import file_handler, terminal_handler
+from bus.messages import StatusReply, StatusRequest
+from supervisor import compose, config, preflight, runfile
+from supervisor.cli.instance import Instance, locate
+from supervisor.cli.summary import print_demo, print_processes
+from supervisor.config import Config
+from supervisor.demo import with_demo
+from supervisor.errors import ConfigError, UserError
+from supervisor.handles import last_line, rotate
+from supervisor.lifecycle import State
+from supervisor.lock import Lock, LockedError
+from supervisor.paths import StatePaths
+from supervisor.supervisor import Supervisor
+
+_UP_TIMEOUT_S: Final = 30.0
+#: States in which waiting a moment longer changes nothing.
+_SETTLED: Final = frozenset(
+    {State.RUNNING, State.FAILED, State.NEEDS_TOKEN, State.CRASH_LOOP, State.STOPPED}
+)
+
+
+@click.command()
+@click.option("--config", "-c", "config_option", metavar="FILE", help="Configuration file.")
+@click.option("--demo", is_flag=True, help="Add a simulated market; needs no account.")
+@click.option("--detach", "-d", is_flag=True, help="Return when all is up; go on in background.")
+@click.option("--background", is_flag=True, hidden=True)
+@click.pass_context
+def up(
+    ctx: click.Context, config_option: str | None, demo: bool, detach: bool, background: bool
+) -> None:
+    """Start the supervisor and every configured process.
+
+    In the foreground Ctrl-C ends everything in order; a second one at once.
+
+    \b
+    Examples:
+      openalgo-stream up --demo
+      openalgo-stream up --config trading.toml --detach
+    """
+    instance = locate(ctx, config_option, demo=demo)
+    if instance.file is None and not demo:
+        raise UserError(
+            f"there is no configuration: no {config.DEFAULT_FILE} in this directory",
+            "Try `openalgo-stream up --demo`, or write one as docs/configuration.md says.",
+        )
+    settings = config.load(instance.file)
+    if demo:
+        settings = with_demo(settings)
+    paths = StatePaths(settings.state)
+    previous = _refuse_early(settings, paths)
+    paths.make()
+    if detach:
+        _detach(instance, settings, paths, demo=demo)
+        return
+    try:
+        lock = Lock(paths.lock)
+    except LockedError:
+        raise _already_running(paths) from None
+    _log_to(paths, terminal=not background)
+    try:
+        asyncio.run(_run(settings, paths, previous, demo=demo, introduce=not background))
+    finally:
+        lock.release()
+
+
+def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None:
+    """All that can be known to be wrong is said before anything starts.
+
+    Returns the run of a supervisor that died, whose processes are to be adopted.
+    """
+    from adapters.registry import known_brokers
+
+    previous = runfile.read(paths.run_file)
+    if previous is not None and runfile.is_alive(previous.pid, previous.create_time):
+        raise _already_running(paths)
+    orphaned_proxy = previous is not None and any(
+        p.name == "proxy" and runfile.is_alive(p.pid, p.create_time) for p in previous.processes
+    )
+    found = preflight.problems(settings, brokers=known_brokers(), check_port=not orphaned_proxy)
+    if found:
+        raise ConfigError(found)
+    return previous
+
+
+def _already_running(paths: StatePaths) -> UserError:
+    run = runfile.read(paths.run_file)
+    who = f", pid {run.pid}," if run else ""
+    return UserError(
+        f"a supervisor{who} is already running for this configuration",
+        "See `openalgo-stream status`; end it with `openalgo-stream down`.",
+    )
+
+
+async def _run(
+    settings: Config,
+    paths: StatePaths,
+    previous: runfile.RunFile | None,
+    *,
+    demo: bool,
+    introduce: bool,
+) -> None:
+    supervisor = Supervisor(
+        paths,
+        compose.processes(settings, paths, Random()),
+        orphan_grace_s=settings.supervisor.orphan_grace_s,
+        previous=previous,
+    )
+
+    async def introduction() -> None:
+        deadline = time.monotonic() + _UP_TIMEOUT_S
+        while time.monotonic() < deadline and not _settled(supervisor.status()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        print_processes(supervisor.status(), paths)
+        if demo:
+            print_demo(settings, paths)
+        click.echo("Ctrl-C ends everything.")
+
+    await supervisor.run(on_up=introduction if introduce else None)
+
+
+def _settled(reply: StatusReply) -> bool:
+    return all(process.state in _SETTLED for process in reply.processes)
+
+
+def _log_to(paths: StatePaths, *, terminal: bool) -> None:
+    """The supervisor's own lines: short in the terminal, whole in its file."""
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.handlers = [file_handler(paths.log("supervisor"), "supervisor")]
+    if terminal:
+        root.addHandler(terminal_handler())
+
+
+# --- in the background ----------------------------------------------------------------------
+
+
+def _detach(instance: Instance, settings: Config, paths: StatePaths, *, demo: bool) -> None:
+    """Start `up` again in the background and wait until it has brought everything up."""
+    command = [sys.executable, "-P", "-m", "supervisor", "up", "--background"]
+    if instance.file is not None:
+        command += ["--config", str(instance.file)]
+    if demo:
+        command.append("--demo")
+    output = paths.log("supervisor")
+    rotate(output)
+    with output.open("ab") as log:
+        background = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    reply = _await_up(instance, background, output)
+    print_processes(reply, paths)
+    if demo:
+        print_demo(settings, paths)
+    for process in reply.processes:
+        if process.role == "proxy" and process.state != State.RUNNING:
+            raise UserError(
+                f"the proxy is {process.state}: {process.detail}",
+                "See `openalgo-stream logs proxy`.",
+            )
+
+
+def _await_up(instance: Instance, background: subprocess.Popen[bytes], output: Path) -> StatusReply:
+    deadline = time.monotonic() + _UP_TIMEOUT_S
+    reply: StatusReply | None = None
+    while time.monotonic() < deadline:
+        if background.poll() is not None:
+            raise UserError(f"the supervisor ended: {last_line(output)}", f"See {output}.")
+        try:
+            reply = instance.ask(StatusRequest(), StatusReply)
+        except UserError:  # not there yet
+            reply = None
+        if reply is not None and _settled(reply):
+            return reply
+        time.sleep(0.05)
+    if reply is None:
+        raise UserError(f"no answer from the supervisor in {_UP_TIMEOUT_S:g} s", f"See {output}.")
+    return reply

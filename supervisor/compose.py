@@ -1,0 +1,94 @@
+"""A configuration becomes the processes to manage, each with the settings it is born with.
+
+What depends on another process (an adapter aimed at a simulator of this file) is looked up
+when the process is spawned, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+import msgspec
+
+from bus.settings import (
+    AdapterEntry,
+    AdapterSettings,
+    ProxyBootstrap,
+    SimulatorSettings,
+)
+from supervisor.config import Config
+from supervisor.managed import Managed
+from supervisor.paths import StatePaths
+
+_SIMULATOR: Final = "simulator:"
+
+
+def processes(config: Config, paths: StatePaths, random: Random) -> list[Managed]:
+    """Every process of a configuration, in the order in which `status` shows them."""
+    simulators = {
+        name: _simulator(name, settings, paths, random)
+        for name, settings in config.simulators.items()
+    }
+    adapters = [
+        _adapter(name, settings, simulators, paths, random)
+        for name, settings in config.adapters.items()
+    ]
+    entries = [AdapterEntry(name, a.broker) for name, a in config.adapters.items()]
+    proxy_settings = ProxyBootstrap(proxy=config.proxy, adapters=entries, keys_path=str(paths.keys))
+    return [
+        *simulators.values(),
+        *adapters,
+        Managed(
+            "marketdata", "marketdata", lambda: config.marketdata, paths.log("marketdata"), random
+        ),
+        Managed("proxy", "proxy", lambda: proxy_settings, paths.log("proxy"), random),
+    ]
+
+
+def _simulator(
+    name: str, settings: SimulatorSettings, paths: StatePaths, random: Random
+) -> Managed:
+    """Its second life gets the port of its first, so that adapters find it again."""
+
+    def current() -> SimulatorSettings:
+        port = _port_of(managed.last_endpoint)
+        return msgspec.structs.replace(settings, port=port) if port else settings
+
+    managed = Managed(name, "simulator", current, paths.log(name), random)
+    return managed
+
+
+def _adapter(
+    name: str,
+    settings: AdapterSettings,
+    simulators: dict[str, Managed],
+    paths: StatePaths,
+    random: Random,
+) -> Managed:
+    def current() -> AdapterSettings:
+        return msgspec.structs.replace(
+            settings,
+            url=_aimed(settings.url, simulators, lambda address: address),
+            instruments=_aimed(
+                settings.instruments,
+                simulators,
+                lambda address: address.replace("ws://", "http://") + "/instruments",
+            ),
+        )
+
+    managed = Managed(name, "adapter", current, paths.log(name), random)
+    managed.broker = settings.broker
+    return managed
+
+
+def _aimed(value: str, simulators: dict[str, Managed], form: Callable[[str], str]) -> str:
+    """`simulator:NAME` as that simulator's address now."""
+    if not value.startswith(_SIMULATOR):
+        return value
+    return form(simulators[value.removeprefix(_SIMULATOR)].last_endpoint)
+
+
+def _port_of(endpoint: str) -> int:
+    return int(endpoint.rpartition(":")[2]) if endpoint else 0

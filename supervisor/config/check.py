@@ -1,0 +1,111 @@
+"""What can be wrong with a configuration: every problem is found, not only the first."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from bus.secret import decode_secret
+from bus.topics import broker_word, is_adapter_name
+from supervisor.config.schema import NAMED_SECTIONS, Config
+
+#: Names of processes that adapters and simulators cannot take.
+RESERVED_NAMES: Final = frozenset({"proxy", "marketdata", "supervisor"})
+
+
+def unknown_keys(
+    table: Mapping[str, Any], kind: type[Struct] = Config, where: str = ""
+) -> Iterator[str]:
+    """Every key that no setting has, with the nearest that one has."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        spelled = f"{where}.{key}" if where else key
+        if key not in fields:
+            yield f"{spelled}: unknown key; {_nearest(key, list(fields))}"
+            continue
+        inner = fields[key]
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, Struct):
+            yield from unknown_keys(value, inner, spelled)
+        elif isinstance(value, dict) and key in NAMED_SECTIONS:
+            for name, entry in value.items():
+                if isinstance(entry, dict):
+                    yield from unknown_keys(entry, NAMED_SECTIONS[key], f"{spelled}.{name}")
+                else:
+                    yield f"{spelled}.{name}: must be a table, [{spelled}.{name}]"
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def convert(table: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
+    """Convert section by section, so that one wrong type does not hide the next."""
+    types = {field.name: field.type for field in msgspec.structs.fields(Config)}
+    for key, value in table.items():
+        kind = NAMED_SECTIONS.get(key)
+        if kind is None:
+            yield key, _convert(value, types[key], key, problems)
+            continue
+        if not isinstance(value, dict):
+            problems.append(f"{key}: must be tables, [{key}.NAME]")
+            continue
+        yield (
+            key,
+            {
+                name: _convert(entry, kind, f"{key}.{name}", problems)
+                for name, entry in value.items()
+            },
+        )
+
+
+def _convert(value: Any, kind: Any, where: str, problems: list[str]) -> Any:
+    try:
+        return msgspec.convert(value, kind, dec_hook=decode_secret)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        inside = path.rstrip("`")
+        text = text[0].lower() + text[1:]
+        problems.append(f"{where}{inside}: {text}")
+        return None
+
+
+def names(config: Config) -> Iterator[str]:
+    words: dict[str, str] = {}
+    for name in config.adapters:
+        if not is_adapter_name(name):
+            yield (
+                f"adapters.{name}: a name has 1 to 32 lower-case letters, digits, '_' or '-', "
+                "and begins with a letter or digit"
+            )
+        elif (other := words.setdefault(broker_word(name), name)) != name:
+            yield f"adapters.{name}: reads the same as adapters.{other} on the bus; rename one"
+    for section, entries in (("adapters", config.adapters), ("simulators", config.simulators)):
+        for name in entries:
+            if name in RESERVED_NAMES:
+                yield f"{section}.{name}: this name is taken by a process of the system; rename it"
+    for name in config.simulators:
+        if not is_adapter_name(name):
+            yield f"simulators.{name}: a name has lower-case letters, digits, '_' or '-'"
+        if name in config.adapters:
+            yield f"simulators.{name}: an adapter has this name; rename one of them"
+
+
+def values(config: Config) -> Iterator[str]:
+    for name, adapter in config.adapters.items():
+        for key in ("url", "instruments"):
+            target = getattr(adapter, key)
+            if target.startswith("simulator:") and target[10:] not in config.simulators:
+                yield (
+                    f"adapters.{name}.{key}: no [simulators.{target[10:]}] in this file; "
+                    "add it or name another"
+                )
+    if config.proxy.host not in {"127.0.0.1", "::1", "localhost"}:
+        yield (
+            f"proxy.host: {config.proxy.host!r} is reachable from other machines, which this "
+            "version does not protect; use 127.0.0.1, behind a TLS proxy if need be"
+        )

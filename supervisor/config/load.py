@@ -1,0 +1,85 @@
+"""Finding and reading the file, and putting the steps together.
+
+The file decides; the environment fills what it leaves out. So two instances with two files
+never meet by way of a shared environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from supervisor.config import check
+from supervisor.config.environment import fill
+from supervisor.config.resolve import resolve
+from supervisor.config.schema import Config
+from supervisor.errors import ConfigError, UserError
+from supervisor.paths import default_state
+
+CONFIG_VARIABLE: Final = "OPENALGO_STREAM_CONFIG"
+DEFAULT_FILE: Final = Path("openalgo-stream.toml")
+
+
+def find(option: str | None, *, look_here: bool = True) -> Path | None:
+    """The file in force: `--config`, else the environment's, else one in this directory."""
+    named = option or os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named).absolute()
+    return DEFAULT_FILE.absolute() if look_here and DEFAULT_FILE.exists() else None
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read and check a configuration; without a file, the defaults.
+
+    Credentials and files are resolved: relative paths are relative to the file.
+
+    Raises:
+        ConfigError: all that is wrong, each with file, key and what to do.
+        UserError: the file cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    table = {} if path is None else _read(path)
+    problems = list(check.unknown_keys(table))
+    _stop_at(problems, path)
+    fill(table, environ)
+    built = dict(check.convert(table, problems))
+    _stop_at(problems, path)
+    config = Config(**built)
+    problems += check.names(config)
+    problems += check.values(config)
+    config = resolve(config, path, environ, problems)
+    _stop_at(problems, path)
+    return config
+
+
+def state_directory(path: Path | None) -> Path:
+    """Where an instance keeps its state, without checking the rest of its configuration.
+
+    `status` in a second terminal must not need the credentials that `up` needed.
+    """
+    section = {} if path is None else _read(path).get("paths", {})
+    state = section.get("state") if isinstance(section, dict) else None
+    state = state or os.environ.get("OPENALGO_STREAM_PATHS_STATE")
+    if isinstance(state, str) and state:
+        return (path.parent if path is not None else Path.cwd()) / state
+    return default_state(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read: {error.strerror}",
+            "Give the right path with --config, or start with `openalgo-stream up --demo`.",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not TOML: {error}", "Mend the line that is named.") from None
+
+
+def _stop_at(problems: list[str], path: Path | None) -> None:
+    if problems:
+        raise ConfigError([f"{path or 'environment'}: {problem}" for problem in problems])

@@ -1,0 +1,51 @@
+"""The shape of the configuration file: each struct is a section, each field a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from bus.settings import (
+    AdapterSettings,
+    MarketDataSettings,
+    PositiveSeconds,
+    ProxySettings,
+    SimulatorSettings,
+)
+
+#: Sections that hold one table per name, and the shape of such a table.
+NAMED_SECTIONS: Final[dict[str, type[Struct]]] = {
+    "adapters": AdapterSettings,
+    "simulators": SimulatorSettings,
+}
+
+
+class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[supervisor]`."""
+
+    #: Seconds that processes go on without any supervisor before they end themselves.
+    orphan_grace_s: PositiveSeconds = 120.0
+
+
+class PathSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[paths]`."""
+
+    #: Directory for keys, logs and run files.
+    state: str = ""
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole configuration; the fields are the file's sections."""
+
+    supervisor: SupervisorSettings = SupervisorSettings()
+    paths: PathSettings = PathSettings()
+    proxy: ProxySettings = ProxySettings()
+    marketdata: MarketDataSettings = MarketDataSettings()
+    adapters: dict[str, AdapterSettings] = {}
+    simulators: dict[str, SimulatorSettings] = {}
+
+    @property
+    def state(self) -> Path:
+        return Path(self.paths.state)

@@ -1,0 +1,140 @@
+"""One managed process: its lifecycle (decides), its handle (the process), what it reported."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+
+from bus.messages import Heartbeat, Hello, ProcessStatus, PublisherEntry, Stats
+from bus.process import Bootstrap
+from bus.secret import Secret, encode_secret
+from bus.settings import Role
+from supervisor import handles
+from supervisor.handles import Handle
+from supervisor.lifecycle import ALIVE, SERVING, Action, Lifecycle, Signal, State
+
+#: The package that runs as each role's process.
+MODULES: Final[dict[Role, str]] = {
+    "adapter": "adapters",
+    "proxy": "proxy",
+    "marketdata": "marketdata",
+    "simulator": "simulators",
+}
+
+
+class Managed:
+    """A process of the configuration, in whatever life it is."""
+
+    def __init__(
+        self,
+        name: str,
+        role: Role,
+        settings: Callable[[], object],
+        log: Path,
+        random: Random,
+    ) -> None:
+        self.name = name
+        self.role = role
+        self.broker = ""
+        self.lifecycle = Lifecycle(random=random)
+        self.handle: Handle | None = None
+        self.endpoint = ""
+        #: The last one it had, also while it is down.
+        self.last_endpoint = ""
+        self.stats: Stats = {}
+        self._settings = settings
+        self._log = log
+
+    @property
+    def identity(self) -> bytes:
+        """Its address on the control plane."""
+        return f"{self.name}.{self.lifecycle.generation}".encode()
+
+    @property
+    def alive(self) -> bool:
+        return self.lifecycle.state in ALIVE
+
+    def spawn(self, control: str, secret: Secret, orphan_grace_s: float) -> None:
+        """Start the lifecycle's generation. Raises OSError: the system refuses."""
+        boot = Bootstrap(
+            name=self.name,
+            role=self.role,
+            generation=self.lifecycle.generation,
+            control=control,
+            secret=secret,
+            orphan_grace_s=orphan_grace_s,
+            settings=msgspec.Raw(msgspec.json.encode(self._settings(), enc_hook=encode_secret)),
+        )
+        self.endpoint, self.stats = "", {}
+        self.handle = handles.spawn(MODULES[self.role], boot, self._log)
+
+    def adopt(self, hello: Hello, restarts: int, age_s: float, now: float) -> None:
+        self.lifecycle.adopt(now, generation=hello.generation, restarts=restarts, age_s=age_s)
+        self.handle = handles.Observed(hello.pid)
+        self.endpoint = self.last_endpoint = hello.endpoint
+
+    def hello(self, hello: Hello, now: float) -> None:
+        self.endpoint = self.last_endpoint = hello.endpoint
+        self.lifecycle.hello(now)
+
+    def heartbeat(self, beat: Heartbeat, now: float) -> None:
+        self.stats = beat.stats
+        self.lifecycle.heartbeat(now, ready=beat.ready)
+
+    def signal(self, action: Signal) -> None:
+        """Carry out a lifecycle's signal on the process, if it still lives."""
+        if self.handle is None or self.handle.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            match action:
+                case Signal.STOP:
+                    self.handle.terminate()
+                case Signal.ABORT:
+                    self.handle.abort()
+                case Signal.KILL:
+                    self.handle.kill()
+
+    def reap(self, now: float) -> tuple[int, list[Action]] | None:
+        """If the process is gone: its exit code and what follows from it."""
+        if self.handle is None or (code := self.handle.poll()) is None:
+            return None
+        self.handle, self.endpoint = None, ""
+        why = handles.explain_exit(code)
+        if code != 0 and self.lifecycle.state is not State.STOPPING:
+            last = handles.last_line(self._log)
+            why = f"{why}: {last}" if last else why
+        return code, self.lifecycle.exited(now, code, why)
+
+    def publisher(self) -> PublisherEntry | None:
+        """Its line in the directory, while its endpoint can be used."""
+        if self.role != "adapter" or self.lifecycle.state not in SERVING or not self.endpoint:
+            return None
+        return PublisherEntry(self.name, self.lifecycle.generation, self.endpoint, self.broker)
+
+    def status(self, now: float) -> ProcessStatus:
+        life, handle = self.lifecycle, self.handle
+        usage = handle.usage() if handle is not None else None
+        return ProcessStatus(
+            name=self.name,
+            role=self.role,
+            state=life.state.value,
+            pid=handle.pid if handle is not None else None,
+            generation=life.generation,
+            restarts=life.restarts,
+            uptime_s=_age(now, life.started_at),
+            endpoint=self.endpoint,
+            cpu_percent=usage[0] if usage else None,
+            rss_bytes=usage[1] if usage else None,
+            heartbeat_age_s=_age(now, life.heartbeat_at),
+            detail=life.detail,
+            stats=self.stats,
+        )
+
+
+def _age(now: float, since: float | None) -> float | None:
+    return None if since is None else round(now - since, 3)

@@ -1,0 +1,47 @@
+"""What is refused before anything starts: brokers nobody knows, a port that is taken."""
+
+from __future__ import annotations
+
+import difflib
+import socket
+from collections.abc import Collection
+
+from supervisor.config import Config
+
+
+def problems(config: Config, *, brokers: Collection[str], check_port: bool) -> list[str]:
+    """Each with its key and what to do; empty if all is well."""
+    found = [
+        f"adapters.{name}.broker: no broker {adapter.broker!r}; {_hint(adapter.broker, brokers)}"
+        for name, adapter in config.adapters.items()
+        if adapter.broker not in brokers
+    ]
+    if not config.adapters:
+        found.append("adapters: there is none; add an [adapters.NAME] table, or use --demo")
+    if check_port:
+        found += _busy(config.proxy.host, config.proxy.port)
+    return found
+
+
+def _hint(broker: str, brokers: Collection[str]) -> str:
+    close = difflib.get_close_matches(broker, brokers, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(brokers))}"
+
+
+def _busy(host: str, port: int) -> list[str]:
+    """A look ahead for a clear message; the proxy's own bind is what decides."""
+    if port == 0:
+        return []
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return [
+                (
+                    f"proxy.port: {host}:{port} cannot be bound ({error.strerror}); end what uses "
+                    "it (OpenAlgo's own proxy does), or set another [proxy] port"
+                )
+            ]
+    return []

@@ -1,0 +1,391 @@
+"""The supervisor's shell: spawns, listens, reaps, answers; `lifecycle` decides.
+
+Start order: simulators, adapters and the market-data service, the proxy last; stop order is
+the reverse, so that clients are told before their feeds end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import psutil
+import zmq
+
+from bus import __version__
+from bus.channel import CommandServer, ControlServer
+from bus.clock import Clock, SystemClock
+from bus.messages import (
+    Acknowledge,
+    Directory,
+    DirectoryReply,
+    DirectoryRequest,
+    Done,
+    DownRequest,
+    FromProcess,
+    Heartbeat,
+    Hello,
+    Identify,
+    PublisherEntry,
+    Refused,
+    Reply,
+    Request,
+    RestartRequest,
+    StatusReply,
+    StatusRequest,
+    Stop,
+    SupervisorStatus,
+)
+from bus.settings import Role
+from supervisor import runfile
+from supervisor.handles import rotate
+from supervisor.lifecycle import Action, Signal, Spawn, State
+from supervisor.managed import Managed
+from supervisor.paths import StatePaths
+from supervisor.runfile import ProcessRecord, RunFile
+
+logger = logging.getLogger(__name__)
+
+START_ORDER: Final[tuple[Role, ...]] = ("simulator", "adapter", "marketdata", "proxy")
+RESTART_TIMEOUT_S: Final = 30.0
+_SIMULATOR_START_S: Final = 20.0
+#: Longer than a lifecycle takes from asking to killing.
+_STOP_S: Final = 20.0
+_TICK_S: Final = 0.1
+_LOG_CHECK_TICKS: Final = 600
+#: Processes beat once a second; what has not been heard of after this is not there.
+_ADOPTION_S: Final = 2.5
+
+
+class Supervisor:
+    """Keeps the processes of one configuration running. Made inside a running event loop."""
+
+    def __init__(
+        self,
+        paths: StatePaths,
+        processes: list[Managed],
+        *,
+        orphan_grace_s: float,
+        previous: RunFile | None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._paths = paths
+        self._processes = {process.name: process for process in processes}
+        self._orphan_grace_s = orphan_grace_s
+        self._previous = previous
+        self._clock = clock or SystemClock()
+        self._secret = previous.secret if previous else runfile.new_secret()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._control = ControlServer(
+            self._context,
+            secret=self._secret,
+            on_message=self._on_message,
+            **({"endpoint": previous.control} if previous else {}),
+        )
+        self._commands = CommandServer(
+            self._context, secret=self._secret, on_request=self._on_request
+        )
+        self._started_at = self._clock.monotonic()
+        self._directory: list[PublisherEntry] = []
+        self._adopting: dict[str, ProcessRecord] = {}
+        self._down = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- the life of the supervisor -------------------------------------------------------
+
+    async def run(self, on_up: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Start everything, keep it running until told to stop, end everything."""
+        self._catch_signals()
+        self._save()
+        watcher = asyncio.create_task(self._watch())
+        try:
+            await self._adopt()
+            await self._start_all()
+            if on_up is not None:
+                self._spawn_task(on_up())
+            await self._down.wait()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await self._stop_all()
+            watcher.cancel()
+            self._control.close()
+            self._commands.close()
+            self._context.term()
+            self._paths.run_file.unlink(missing_ok=True)
+
+    def stop(self, reason: str) -> None:
+        """End everything in order; asked a second time, at once."""
+        if not self._down.is_set():
+            logger.info("stopping: %s", reason)
+            self._down.set()
+            return
+        logger.warning("stopping at once: %s again", reason)
+        for process in self._processes.values():
+            process.signal(Signal.KILL)
+
+    def status(self) -> StatusReply:
+        now = self._clock.monotonic()
+        return StatusReply(
+            SupervisorStatus(os.getpid(), round(now - self._started_at, 3), __version__),
+            [process.status(now) for process in self._processes.values()],
+        )
+
+    async def _start_all(self) -> None:
+        """A simulator's port must be known before an adapter can be pointed at it."""
+        now = self._clock.monotonic()
+        for role in START_ORDER:
+            group = [p for p in self._of(role) if not p.alive]
+            for process in group:
+                self._act(process, process.lifecycle.start(now))
+            if role == "simulator":
+                await self._until(_all_have_endpoints(group), _SIMULATOR_START_S)
+
+    async def _stop_all(self) -> None:
+        for role in reversed(START_ORDER):
+            group = self._of(role)
+            now = self._clock.monotonic()
+            for process in group:
+                self._act(process, process.lifecycle.stop(now))
+            await self._until(_none_alive(group), _STOP_S)
+
+    async def _adopt(self) -> None:
+        """Take on what an earlier supervisor left running: same pids, same ports."""
+        if self._previous is None:
+            return
+        self._adopting = {
+            record.name: record
+            for record in self._previous.processes
+            if runfile.is_alive(record.pid, record.create_time)
+        }
+        await self._until(lambda: not self._adopting, _ADOPTION_S)
+        for record in self._adopting.values():
+            logger.warning("%s (pid %d) does not answer; ending it", record.name, record.pid)
+            _kill(record)
+        self._adopting.clear()
+        for record in self._previous.processes:
+            process = self._processes.get(record.name)
+            if process is not None and not process.alive:  # generations only ever grow
+                process.lifecycle.generation = record.generation
+
+    # --- what processes say ---------------------------------------------------------------
+
+    def _on_message(self, identity: bytes, message: FromProcess) -> None:
+        now = self._clock.monotonic()
+        process = self._processes.get(message.name)
+        if process is None or message.generation != process.lifecycle.generation:
+            self._on_stranger(identity, message, process, now)
+            return
+        match message:
+            case Hello():
+                process.hello(message, now)
+                logger.info("%s is up, generation %d", message.name, message.generation)
+                self._save()
+                self._control.send(identity, Directory(self._directory))
+            case Heartbeat():
+                before = process.lifecycle.state
+                process.heartbeat(message, now)
+                self._control.send(identity, Acknowledge())
+                if process.lifecycle.state is not before:
+                    logger.info("%s is %s", process.name, process.lifecycle.state)
+        self._publish_directory()
+        self._wake.set()
+
+    def _on_stranger(
+        self, identity: bytes, message: FromProcess, process: Managed | None, now: float
+    ) -> None:
+        """A process of an earlier supervisor: adopt it, or end it if nobody wants it."""
+        if not isinstance(message, Hello):
+            self._control.send(identity, Identify())
+            return
+        record = self._adopting.pop(message.name, None)
+        if process is not None and record is not None and record.pid == message.pid:
+            age_s = max(0.0, self._clock.unix_ns() / 1e9 - record.create_time)
+            process.adopt(message, record.restarts, age_s, now)
+            logger.info("adopted %s, pid %d", message.name, message.pid)
+            self._save()
+            self._control.send(identity, Directory(self._directory))
+            self._publish_directory()
+        else:
+            self._control.send(identity, Stop("not part of this configuration"))
+        self._wake.set()
+
+    def _publish_directory(self) -> None:
+        entries = [e for p in self._processes.values() if (e := p.publisher()) is not None]
+        if entries == self._directory:
+            return
+        self._directory = entries
+        for process in self._processes.values():
+            if process.alive:
+                self._control.send(process.identity, Directory(entries))
+
+    # --- what is due ----------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Reap and tick. SIGCHLD wakes it at once; adopted processes wait for the next tick."""
+        ticks = 0
+        while True:
+            await self._sleep(_TICK_S)
+            now = self._clock.monotonic()
+            for process in self._processes.values():
+                self._reap(process, now)
+                self._act(process, process.lifecycle.tick(now))
+            ticks += 1
+            if ticks % _LOG_CHECK_TICKS == 0:
+                for process in self._processes.values():
+                    rotate(self._paths.log(process.name))
+
+    def _reap(self, process: Managed, now: float) -> None:
+        reaped = process.reap(now)
+        if reaped is None:
+            return
+        code, actions = reaped
+        expected = process.lifecycle.state is State.STOPPED
+        level = logging.INFO if expected or code == 0 else logging.WARNING
+        logger.log(
+            level, "%s ended: %s", process.name, process.lifecycle.detail or f"exit code {code}"
+        )
+        self._act(process, actions)
+        self._publish_directory()
+        self._save()
+
+    def _act(self, process: Managed, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Spawn):
+                self._spawn(process)
+            else:
+                if action is Signal.STOP:
+                    self._control.send(process.identity, Stop("asked to"))
+                process.signal(action)
+                if action is not Signal.STOP:
+                    logger.warning("%s: %s", process.name, process.lifecycle.detail)
+                self._publish_directory()
+
+    def _spawn(self, process: Managed) -> None:
+        try:
+            process.spawn(self._control.endpoint, self._secret, self._orphan_grace_s)
+        except OSError as error:
+            logger.error("%s cannot be started: %s", process.name, error)  # noqa: TRY400
+            now = self._clock.monotonic()
+            process.lifecycle.exited(now, 1, f"cannot be started: {error}")
+        self._save()
+
+    # --- what the command line asks -------------------------------------------------------
+
+    def _on_request(self, request: Request, reply: Callable[[Reply], None]) -> None:
+        match request:
+            case StatusRequest():
+                reply(self.status())
+            case DirectoryRequest():
+                reply(DirectoryReply(self._directory))
+            case DownRequest():
+                reply(Done("stopping"))
+                self.stop("asked to by the command line")
+            case RestartRequest(name):
+                self._spawn_task(self._restart(name, reply))
+
+    async def _restart(self, name: str, reply: Callable[[Reply], None]) -> None:
+        process = self._processes.get(name)
+        if process is None:
+            known = ", ".join(self._processes)
+            reply(Refused(f"no process is named {name!r}; there are: {known}"))
+            return
+        before = process.lifecycle.generation
+        self._act(process, process.lifecycle.restart(self._clock.monotonic()))
+        life = process.lifecycle
+        done = await self._until(
+            lambda: life.generation > before and life.state not in {State.STARTING, State.STOPPING},
+            RESTART_TIMEOUT_S,
+        )
+        if done and process.alive:
+            reply(Done(f"{name} restarted: generation {life.generation}, {life.state}"))
+        else:
+            reply(Refused(f"{name} did not come up: {life.state} {life.detail}".rstrip()))
+
+    # --- small things ---------------------------------------------------------------------
+
+    def _of(self, role: Role) -> list[Managed]:
+        return [process for process in self._processes.values() if process.role == role]
+
+    async def _until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait for something that messages, exits or the time bring about."""
+        deadline = self._clock.monotonic() + timeout_s
+        while not condition():
+            if self._clock.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(_TICK_S / 4)
+        return True
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    def _spawn_task(self, work: Awaitable[None]) -> None:
+        async def carry() -> None:
+            await work
+
+        task = asyncio.create_task(carry())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _save(self) -> None:
+        """What a later supervisor needs to know, should this one die."""
+        me = psutil.Process()
+        records = [
+            ProcessRecord(
+                name=p.name,
+                pid=p.handle.pid,
+                create_time=p.handle.create_time,
+                generation=p.lifecycle.generation,
+                restarts=p.lifecycle.restarts,
+            )
+            for p in self._processes.values()
+            if p.handle is not None
+        ]
+        records += self._adopting.values()
+        runfile.write(
+            self._paths.run_file,
+            RunFile(
+                pid=me.pid,
+                create_time=me.create_time(),
+                commands=self._commands.endpoint,
+                control=self._control.endpoint,
+                secret=self._secret,
+                processes=records,
+            ),
+        )
+
+    def _catch_signals(self) -> None:
+        if sys.platform == "win32":
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self.stop, number.name)
+        loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
+
+
+def _all_have_endpoints(group: list[Managed]) -> Callable[[], bool]:
+    return lambda: all(process.endpoint for process in group)
+
+
+def _none_alive(group: list[Managed]) -> Callable[[], bool]:
+    return lambda: not any(process.alive for process in group)
+
+
+def _kill(record: ProcessRecord) -> None:
+    try:
+        process = psutil.Process(record.pid)
+        if abs(process.create_time() - record.create_time) < 1.0:
+            process.kill()
+            process.wait(5)
+    except psutil.Error as error:
+        logger.debug("%s was gone already: %s", record.name, error)
