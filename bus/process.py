@@ -70,6 +70,10 @@ class Bootstrap(Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self, enc_hook=encode_secret) + b"\n"
 
 
+def _raise(error: BaseException) -> None:
+    raise error
+
+
 @dataclass(frozen=True)
 class Host:
     """What the shell gives to the service that runs in it."""
@@ -81,6 +85,8 @@ class Host:
     clock: Clock
     #: Call when `ready` or something worth an early heartbeat changed.
     changed: Callable[[], None]
+    #: Call when something in the background failed for good: the process ends with it.
+    fail: Callable[[BaseException], None] = _raise
 
 
 class Service(Protocol):
@@ -139,13 +145,22 @@ class _Shell:
         self._clock = SystemClock()
         self._wake = asyncio.Event()
         self._stopping: str | None = None
+        self._failure: BaseException | None = None
         self._heard = self._clock.monotonic()
 
     async def live(self) -> None:
         self._catch_signals()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         boot = self._boot
-        host = Host(boot.name, boot.generation, boot.secret, context, self._clock, self._wake.set)
+        host = Host(
+            boot.name,
+            boot.generation,
+            boot.secret,
+            context,
+            self._clock,
+            changed=self._wake.set,
+            fail=self._fail,
+        )
         self._service = self._build(host, boot)
         self._endpoint = await self._service.start()
         self._control = ControlClient(
@@ -177,6 +192,8 @@ class _Shell:
             silence = self._clock.monotonic() - self._heard
             if silence > boot.orphan_grace_s:
                 self._stopping = f"no supervisor for {silence:.0f} s"
+        if self._failure is not None:
+            raise self._failure
 
     def _say_hello(self) -> None:
         boot = self._boot
@@ -200,6 +217,10 @@ class _Shell:
     def _stop(self, reason: str) -> None:
         self._stopping = self._stopping or reason
         self._wake.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._stop("failed in the background")
 
     def _catch_signals(self) -> None:
         if sys.platform == "win32":  # stopped by message or terminated there

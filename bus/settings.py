@@ -100,6 +100,9 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rate: PositiveSeconds = 150.0
     loop: bool = False
     seed: int = 0
+    #: Day of the synthetic session, YYYY-MM-DD; today when empty. Two runs of one day and
+    #: seed are equal to the byte.
+    date: str = ""
     #: Accept only this pair; any that is not empty when left out.
     api_key: str = ""
     access_token: str = ""

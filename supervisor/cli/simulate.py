@@ -31,9 +31,9 @@ from bus.settings import SimulatorSettings
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="0, the default: any free port."
 )
+@click.option("--date", metavar="YYYY-MM-DD", default="", help="Day of the synthetic session.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the synthetic market.")
-@click.pass_context
-def simulate(ctx: click.Context, broker: str, **options: Any) -> None:
+def simulate(broker: str, **options: Any) -> None:
     """Serve a pretend BROKER on loopback, from recorded data or a synthetic market.
 
     Without --data it is a seeded market of some 50 NSE instruments that never closes. With
@@ -47,4 +47,4 @@ def simulate(ctx: click.Context, broker: str, **options: Any) -> None:
     from simulators.cli import run
 
     settings = SimulatorSettings(broker=broker, **options)
-    ctx.exit(run(settings))
+    run(settings)

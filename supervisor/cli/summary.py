@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from bus.messages import StatusReply
-from supervisor.config import Config
 from supervisor.demo import KEY_NAME
 from supervisor.lifecycle import State
 from supervisor.paths import StatePaths
@@ -21,7 +20,7 @@ def print_processes(reply: StatusReply, paths: StatePaths) -> None:
     click.echo(f"\nLogs and keys are in {paths.root}")
 
 
-def print_demo(settings: Config, paths: StatePaths) -> None:
+def print_demo(reply: StatusReply, paths: StatePaths) -> None:
     """A key to begin with. Each demo makes a new one, since only its hash is kept."""
     from identity.keys import KeyStore
 
@@ -29,9 +28,10 @@ def print_demo(settings: Config, paths: StatePaths) -> None:
         if any(key.name == KEY_NAME and key.revoked is None for key in store.list()):
             store.revoke(KEY_NAME)
         api_key = store.create(KEY_NAME)
+    url = next((p.endpoint for p in reply.processes if p.role == "proxy"), "")
     click.echo(
         f"""
-Live prices of a simulated market: ws://{settings.proxy.host}:{settings.proxy.port}
+Live prices of a simulated market: {url}
 API key: {api_key}
 
 In a second terminal:

@@ -29,9 +29,7 @@ from supervisor.supervisor import Supervisor
 
 _UP_TIMEOUT_S: Final = 30.0
 #: States in which waiting a moment longer changes nothing.
-_SETTLED: Final = frozenset(
-    {State.RUNNING, State.FAILED, State.NEEDS_TOKEN, State.CRASH_LOOP, State.STOPPED}
-)
+_SETTLED: Final = frozenset({State.RUNNING, State.FAILED, State.NEEDS_TOKEN, State.CRASH_LOOP})
 
 
 @click.command()
@@ -65,7 +63,7 @@ def up(
     previous = _refuse_early(settings, paths)
     paths.make()
     if detach:
-        _detach(instance, settings, paths, demo=demo)
+        _detach(instance, paths, demo=demo)
         return
     try:
         lock = Lock(paths.lock)
@@ -83,7 +81,7 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
 
     Returns the run of a supervisor that died, whose processes are to be adopted.
     """
-    from adapters.registry import known_brokers
+    from adapters.registry import known
 
     previous = runfile.read(paths.run_file)
     if previous is not None and runfile.is_alive(previous.pid, previous.create_time):
@@ -91,7 +89,7 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
     orphaned_proxy = previous is not None and any(
         p.name == "proxy" and runfile.is_alive(p.pid, p.create_time) for p in previous.processes
     )
-    found = preflight.problems(settings, brokers=known_brokers(), check_port=not orphaned_proxy)
+    found = preflight.problems(settings, brokers=known(), check_port=not orphaned_proxy)
     if found:
         raise ConfigError(found)
     return previous
@@ -125,9 +123,10 @@ async def _run(
         deadline = time.monotonic() + _UP_TIMEOUT_S
         while time.monotonic() < deadline and not _settled(supervisor.status()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-        print_processes(supervisor.status(), paths)
+        reply = supervisor.status()
+        print_processes(reply, paths)
         if demo:
-            print_demo(settings, paths)
+            print_demo(reply, paths)
         click.echo("Ctrl-C ends everything.")
 
     await supervisor.run(on_up=introduction if introduce else None)
@@ -149,7 +148,7 @@ def _log_to(paths: StatePaths, *, terminal: bool) -> None:
 # --- in the background ----------------------------------------------------------------------
 
 
-def _detach(instance: Instance, settings: Config, paths: StatePaths, *, demo: bool) -> None:
+def _detach(instance: Instance, paths: StatePaths, *, demo: bool) -> None:
     """Start `up` again in the background and wait until it has brought everything up."""
     command = [sys.executable, "-P", "-m", "supervisor", "up", "--background"]
     if instance.file is not None:
@@ -165,7 +164,7 @@ def _detach(instance: Instance, settings: Config, paths: StatePaths, *, demo: bo
     reply = _await_up(instance, background, output)
     print_processes(reply, paths)
     if demo:
-        print_demo(settings, paths)
+        print_demo(reply, paths)
     for process in reply.processes:
         if process.role == "proxy" and process.state != State.RUNNING:
             raise UserError(

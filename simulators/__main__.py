@@ -1,0 +1,7 @@
+"""`python -m simulators`: started by the supervisor."""
+
+from bus.process import run
+from simulators.service import SimulatorService
+
+if __name__ == "__main__":
+    run(SimulatorService)

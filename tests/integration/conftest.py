@@ -1,0 +1,143 @@
+"""A whole system of real processes, in a directory of its own, on ports of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from websockets.sync.client import connect
+
+CLI = [sys.executable, "-P", "-m", "supervisor"]
+
+
+class System:
+    """One instance, driven by its command line as a user would drive it."""
+
+    def __init__(self, folder: Path, config: str):
+        self.folder = folder
+        self.config = folder / "openalgo-stream.toml"
+        self.config.write_text("[proxy]\nport = 0\n[paths]\nstate = 'state'\n" + config)
+        self.foreground = None
+
+    def run(self, *arguments, check=True, timeout=60):
+        """A command with this instance's configuration; its completed process."""
+        command, *rest = arguments
+        done = subprocess.run(
+            [*CLI, command, *rest, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            cwd=self.folder,
+        )
+        if check:
+            assert done.returncode == 0, (arguments, done.stdout, done.stderr, self.logs())
+        return done
+
+    def up(self, *options):
+        self.run("up", "--detach", *options)
+        return self
+
+    def up_in_foreground(self, *options):
+        self.foreground = subprocess.Popen(
+            [*CLI, "up", *options, "--config", str(self.config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            start_new_session=True,
+        )
+        self.wait_for(lambda: self.is_up() and self.settled())
+        return self
+
+    def is_up(self):
+        return self.run("status", "--json", check=False).returncode == 0
+
+    def settled(self):
+        return all(p["state"] == "running" for p in self.status()["processes"])
+
+    def status(self):
+        return json.loads(self.run("status", "--json").stdout)
+
+    def process(self, name):
+        return next(p for p in self.status()["processes"] if p["name"] == name)
+
+    def key(self, name="test"):
+        return json.loads(self.run("keys", "create", name, "--json").stdout)["api_key"]
+
+    def url(self):
+        return self.process("proxy")["endpoint"]
+
+    @contextlib.contextmanager
+    def connect(self, key=None):
+        """A logged-in WebSocket client."""
+        with connect(self.url(), max_queue=None) as client:
+            client.send(json.dumps({"action": "authenticate", "api_key": key or self.key()}))
+            reply = json.loads(client.recv(timeout=5))
+            assert reply["status"] == "success", reply
+            yield client
+
+    def wait_for(self, condition, timeout_s=30.0):
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if condition():
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"not within {timeout_s} s; logs:\n{self.logs()}")
+
+    def logs(self):
+        files = sorted((self.folder / "state" / "logs").glob("*.log"))
+        return "\n".join(f"--- {f.name}\n{f.read_text(errors='replace')[-3000:]}" for f in files)
+
+    def pids(self):
+        reply = self.status()
+        return [reply["supervisor"]["pid"], *(p["pid"] for p in reply["processes"] if p["pid"])]
+
+    def end(self):
+        """End whatever of this instance still runs; only processes that it started."""
+        run_file = self.folder / "state" / "run.json"
+        records = []
+        if run_file.exists():
+            run = json.loads(run_file.read_text())
+            records = [(run["pid"], run["create_time"])]
+            records += [(p["pid"], p["create_time"]) for p in run["processes"]]
+            self.run("down", check=False)
+        if self.foreground is not None and self.foreground.poll() is None:
+            self.foreground.send_signal(signal.SIGTERM)
+            self.foreground.communicate(timeout=30)
+        for pid, created in records:
+            try:
+                process = psutil.Process(pid)
+                if abs(process.create_time() - created) < 1.0:
+                    process.kill()
+            except psutil.Error:
+                continue
+
+
+@pytest.fixture
+def system(tmp_path):
+    """Makes systems from configuration text; all are ended with the test."""
+    made = []
+
+    def make(config: str) -> System:
+        folder = tmp_path / f"system{len(made)}"
+        folder.mkdir()
+        made.append(System(folder, config))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_configuration(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("OPENALGO_STREAM_CONFIG", "OPENALGO_STREAM_PROXY", "WEBSOCKET_")):
+            monkeypatch.delenv(name)
