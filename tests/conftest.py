@@ -4,8 +4,10 @@ import os
 import random
 from pathlib import Path
 
+import peer_env
 import pytest
 from hypothesis import HealthCheck, settings
+from system import System
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = int(os.environ.get("OPENALGO_STREAM_TEST_SEED", "20261121"))
@@ -52,3 +54,32 @@ def data_folder() -> Path:
 @pytest.fixture
 def seeded() -> random.Random:
     return random.Random(SEED)
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_configuration(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("OPENALGO_STREAM_CONFIG", "OPENALGO_STREAM_PROXY", "WEBSOCKET_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def system(tmp_path):
+    """Makes systems of real processes from configuration text; all are ended with the test."""
+    made = []
+
+    def make(config: str) -> System:
+        folder = tmp_path / f"system{len(made)}"
+        folder.mkdir()
+        made.append(System(folder, config))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+@pytest.fixture(scope="session")
+def peer_python():
+    """`peer_python(name)`: the interpreter of a third-party package's own environment."""
+    return peer_env.peer_python

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent.parent / "peers"
 LOCK_TIMEOUT_S = 300.0
 BUILD_TIMEOUT_S = 240.0
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 from websockets.sync.client import connect
 
 CLI = [sys.executable, "-P", "-m", "supervisor"]
@@ -118,26 +116,3 @@ class System:
                     process.kill()
             except psutil.Error:
                 continue
-
-
-@pytest.fixture
-def system(tmp_path):
-    """Makes systems from configuration text; all are ended with the test."""
-    made = []
-
-    def make(config: str) -> System:
-        folder = tmp_path / f"system{len(made)}"
-        folder.mkdir()
-        made.append(System(folder, config))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end()
-
-
-@pytest.fixture(autouse=True)
-def _no_ambient_configuration(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith(("OPENALGO_STREAM_CONFIG", "OPENALGO_STREAM_PROXY", "WEBSOCKET_")):
-            monkeypatch.delenv(name)
