@@ -11,6 +11,8 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from bus.orders import Order
+
 
 class Accepted(Struct, frozen=True, tag="accepted", tag_field="event"):
     """The adapter feeds this topic: the broker was asked for it."""
@@ -40,7 +42,13 @@ class BrokerState(Struct, frozen=True, tag="broker_state", tag_field="event"):
     detail: str = ""
 
 
-Event: TypeAlias = Accepted | Rejected | BrokerState
+class OrderUpdate(Struct, frozen=True, tag="order_update", tag_field="event"):
+    """An order of the account changed. For that account's owner only."""
+
+    order: Order
+
+
+Event: TypeAlias = Accepted | Rejected | BrokerState | OrderUpdate
 
 encode_event = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(Event).decode

@@ -1,0 +1,221 @@
+"""From a broker's tick to the payloads that clients get, one per demanded mode.
+
+The rules are those of `bus.ticks`. An `Outlet` is one instrument's way out; it knows which
+modes are demanded and what was said last, since a change of the book is no trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from msgspec import UNSET, UnsetType
+
+from adapters.codec import Book, Row, Tick
+from bus.frames import OWN_CLOCK
+from bus.ticks import MAX_INT32, Level, LtpData, QuoteData, encode_json
+from bus.topics import Mode
+
+#: As `Publisher.publish`: topic, payload, received_ns, flags.
+Publish: TypeAlias = Callable[[bytes, bytes, int, int], None]
+
+_LTP, _QUOTE, _DEPTH = Mode.LTP, Mode.QUOTE, Mode.DEPTH
+_MAX_INT64: Final = 2**63 - 1
+_MAX_FLOAT: Final = 1.7e308
+#: Differences of decimal prices, without the noise of binary fractions.
+_DIGITS: Final = 6
+#: What a tick takes over from earlier ones of its instrument where a broker sends parts.
+#: Not the exchange's time, which belongs to the tick that brought it.
+_REMEMBERED: Final = tuple(
+    name for name in Tick.__struct_fields__ if name not in {"key", "mode", "exchange_timestamp"}
+)
+_EMPTY: Final = Book([], [])
+_NOTHING: Final = (UNSET, UNSET)
+_NO_BEST: Final[tuple[float | UnsetType, int | UnsetType]] = (UNSET, UNSET)
+
+
+class Outlet:
+    """One instrument on its way to the bus."""
+
+    __slots__ = (
+        "_depth_topic",
+        "_is_index",
+        "_ltp_topic",
+        "_memory",
+        "_partial",
+        "_quote_topic",
+        "_trade",
+        "exchange",
+        "symbol",
+    )
+
+    def __init__(self, exchange: str, symbol: str, *, partial: bool) -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self._partial = partial
+        self._is_index = exchange.endswith("_INDEX")
+        self._ltp_topic: bytes | None = None
+        self._quote_topic: bytes | None = None
+        self._depth_topic: bytes | None = None
+        self._trade: tuple[float | None, ...] = ()
+        self._memory: Tick | None = None
+
+    def set_topic(self, mode: Mode, topic: bytes | None) -> None:
+        """Publish a mode in a topic (ending in NUL); None: no longer."""
+        if mode is _LTP:
+            self._ltp_topic = topic
+        elif mode is _QUOTE:
+            self._quote_topic = topic
+        else:
+            self._depth_topic = topic
+        self.forget()
+
+    def forget(self) -> None:
+        """What was said before is void: the feed was interrupted, or asked for in another way."""
+        self._memory = None
+        self._trade = ()
+
+    def emit(self, tick: Tick, received_ns: int, publish: Publish) -> bool:
+        """Publish a tick in each demanded mode that it carries; False: it has a price of 0."""
+        if self._partial:
+            self._complete(tick)
+        ltp = tick.ltp
+        if not ltp:
+            return ltp is None
+        stamp, flags = tick.exchange_timestamp, 0
+        if stamp is None:
+            stamp, flags = received_ns // 1_000_000, OWN_CLOCK
+        mode = tick.mode
+        if self._ltp_topic is not None and (self._is_trade(tick) or mode is _LTP):
+            publish(self._ltp_topic, self._ltp_payload(tick, ltp, stamp), received_ns, flags)
+        if mode is _LTP and not self._partial:
+            return True
+        quote_topic, depth_topic = self._quote_topic, self._depth_topic
+        book = tick.depth or (_EMPTY if self._is_index else None)
+        if quote_topic is None and (depth_topic is None or book is None):
+            return True
+        quote = self._quote_payload(tick, ltp, stamp)
+        if quote_topic is not None:
+            publish(quote_topic, quote, received_ns, flags)
+        if depth_topic is not None and book is not None:
+            publish(depth_topic, _with_book(quote, book), received_ns, flags)
+        return True
+
+    def _is_trade(self, tick: Tick) -> bool:
+        """Whether a trade happened since the last tick, and not only the book changed."""
+        trade = (tick.ltp, tick.last_trade_time, tick.ltq, tick.volume)
+        changed = trade != self._trade
+        self._trade = trade
+        return changed
+
+    def _complete(self, tick: Tick) -> None:
+        memory = self._memory
+        if memory is not None:
+            for name in _REMEMBERED:
+                if getattr(tick, name) is None:
+                    setattr(tick, name, getattr(memory, name))
+        self._memory = tick
+
+    def _ltp_payload(self, tick: Tick, ltp: float, stamp: int) -> bytes:
+        traded, volume = tick.last_trade_time, tick.volume
+        return encode_json(
+            LtpData(
+                symbol=self.symbol,
+                exchange=self.exchange,
+                ltp=ltp,
+                ltt=UNSET if traded is None else traded,
+                volume=UNSET if volume is None else _integer(volume),
+                timestamp=stamp,
+            )
+        )
+
+    def _quote_payload(self, tick: Tick, ltp: float, stamp: int) -> bytes:
+        close, average, book = tick.close, tick.average_price, tick.depth
+        ltq = UNSET if tick.ltq is None else _integer(tick.ltq)
+        change, percent = _change(ltp, close)
+        bid, bid_size = _best(book.buy) if book is not None else _NO_BEST
+        ask, ask_size = _best(book.sell) if book is not None else _NO_BEST
+        return encode_json(
+            QuoteData(
+                symbol=self.symbol,
+                exchange=self.exchange,
+                ltp=ltp,
+                ltt=UNSET if tick.last_trade_time is None else tick.last_trade_time,
+                volume=UNSET if tick.volume is None else _integer(tick.volume),
+                timestamp=stamp,
+                open=UNSET if tick.open is None else tick.open,
+                high=UNSET if tick.high is None else tick.high,
+                low=UNSET if tick.low is None else tick.low,
+                close=UNSET if close is None else close,
+                last_trade_quantity=ltq,
+                last_quantity=ltq,
+                ltq=ltq,
+                avg_trade_price=UNSET if average is None else average,
+                average_price=UNSET if average is None else average,
+                change=change,
+                change_percent=percent,
+                oi=UNSET if tick.oi is None else _integer(tick.oi),
+                bid_price=bid,
+                ask_price=ask,
+                bid_size=bid_size,
+                ask_size=ask_size,
+                total_buy_quantity=_count(tick.total_buy_quantity),
+                total_sell_quantity=_count(tick.total_sell_quantity),
+            )
+        )
+
+
+def _count(value: float | None) -> int | UnsetType:
+    return UNSET if value is None else _integer(value)
+
+
+def _integer(value: float) -> int:
+    """A quantity as clients read it: a whole number, of 64 bits."""
+    if type(value) is int and -_MAX_INT64 <= value <= _MAX_INT64:
+        return value
+    return max(-_MAX_INT64, min(int(value), _MAX_INT64))
+
+
+def _small(value: float) -> int:
+    return max(0, min(int(value), MAX_INT32))
+
+
+def _with_book(quote: bytes, book: Book) -> bytes:
+    """The payload of `DepthData`: a quote's, with the book under both names.
+
+    The book is encoded once and put in twice, which halves the cost of the largest payload.
+    """
+    buy, sell = encode_json(_levels(book.buy)), encode_json(_levels(book.sell))
+    return b'%b,"depth":{"buy":%b,"sell":%b},"bids":%b,"asks":%b}' % (
+        quote[:-1], buy, sell, buy, sell,
+    )  # fmt: skip
+
+
+def _levels(rows: list[Row]) -> list[Level]:
+    return [
+        Level(
+            price,
+            # Most are small numbers already; the test is cheaper than the call.
+            quantity if type(quantity) is int and 0 <= quantity <= MAX_INT32 else _small(quantity),
+            0 if orders is None else orders if 0 <= orders <= MAX_INT32 else _small(orders),
+        )
+        for price, quantity, orders in rows
+    ]
+
+
+def _change(ltp: float, close: float | None) -> tuple[float | UnsetType, float | UnsetType]:
+    """Against the previous close, in rupees and percent, where that is a price."""
+    if close is None or close <= 0:
+        return _NOTHING
+    change = ltp - close
+    percent = change / close * 100
+    if not (abs(change) < _MAX_FLOAT and abs(percent) < _MAX_FLOAT):
+        return _NOTHING
+    return round(change, _DIGITS), round(percent, _DIGITS)
+
+
+def _best(rows: list[Row]) -> tuple[float | UnsetType, int | UnsetType]:
+    """Price and size of the best level; an empty one has price 0 and says nothing."""
+    if rows and rows[0][0]:
+        return rows[0][0], _integer(rows[0][1])
+    return _NO_BEST

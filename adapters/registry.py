@@ -1,0 +1,56 @@
+"""Brokers by name: those of this package, and those of installed packages.
+
+A third party adds a broker with an entry point in the group `openalgo_stream.brokers` whose
+object is a `Broker`. A module is imported only when its broker is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from adapters.broker import Broker
+from adapters.errors import UnknownBrokerError
+
+ENTRY_POINTS: Final = "openalgo_stream.brokers"
+
+#: Name -> module that holds a `BROKER`.
+_BUILT_IN: Final = {
+    "zerodha": "adapters.zerodha",
+}
+
+
+def known() -> list[str]:
+    """The names of all brokers, built in and installed, sorted."""
+    return sorted({*_BUILT_IN, *_installed()})
+
+
+def find(name: str) -> Broker:
+    """The broker of a name; a built-in one cannot be replaced by an installed one.
+
+    Raises:
+        UnknownBrokerError: lists the known, and names the nearest.
+    """
+    module = _BUILT_IN.get(name)
+    if module is not None:
+        return _checked(name, importlib.import_module(module).BROKER)
+    installed = _installed().get(name)
+    if installed is not None:
+        return _checked(name, installed.load())
+    nearest = difflib.get_close_matches(name, known(), n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ";"
+    raise UnknownBrokerError(f"unknown broker {name!r}{hint} known: {', '.join(known())}")
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _checked(name: str, found: object) -> Broker:
+    if not isinstance(found, Broker):
+        raise UnknownBrokerError(
+            f"broker {name!r}: its entry point gives a {type(found).__name__}, not a Broker"
+        )
+    return found

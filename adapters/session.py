@@ -1,0 +1,323 @@
+"""The shell around one broker connection: sockets, tasks, logs.
+
+What it does when is decided by `link` (connecting), `subscriptions` (asking) and the codec;
+this module carries it out and counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from adapters.broker import Broker, Stream
+from adapters.codec import Account, Codec, LoggedIn, Notice, OrderUpdate, Tick, WireFrame
+from adapters.complaints import Complaints, Counters
+from adapters.errors import BrokerError, CodecError, Verdict
+from adapters.link import Link, State
+from adapters.redact import Redactor
+from adapters.subscriptions import Pacer, Subscriptions
+from bus import __version__
+from bus.backoff import Backoff
+from bus.clock import Clock
+from bus.topics import Mode
+
+logger = logging.getLogger(__name__)
+
+OPEN_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 2.0
+#: Frames read in one loop turn at most, since a waiting one is taken without a pause; the
+#: socket's own buffer keeps the rest.
+MAX_WAITING_FRAMES: Final = 256
+_USER_AGENT: Final = f"openalgo-stream/{__version__}"
+_NO_CLOSE_FRAME: Final = 1006
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a session tells its owner, in the event loop."""
+
+    #: Ticks of one frame, and when it arrived (Unix ns).
+    on_ticks: Callable[[list[Tick], int], None]
+    #: The broker was asked for these tokens.
+    on_asked: Callable[[list[str]], None]
+    #: All that the broker was asked for is void.
+    on_lost: Callable[[list[str]], None]
+    #: `state` or `detail` changed.
+    on_state: Callable[[], None]
+
+
+class Session:
+    """One connection of a broker's stream, kept up for ever."""
+
+    def __init__(
+        self,
+        label: str,
+        broker: Broker,
+        stream: Stream,
+        account: Account,
+        *,
+        hooks: Hooks,
+        counters: Counters,
+        clock: Clock,
+        backoff: Backoff,
+    ) -> None:
+        self.label = label
+        self._broker = broker
+        self._stream = stream
+        self._account = account
+        self._hooks = hooks
+        self._counters = counters
+        self._clock = clock
+        self._link = Link(
+            backoff=backoff,
+            now=clock.monotonic(),
+            silence_s=stream.silence_s,
+            login_reply_s=stream.login_reply_s,
+        )
+        self._subscriptions = Subscriptions(stream.batch)
+        self._redactor = Redactor(account)
+        self._complaints = Complaints(label, self._redactor, counters)
+        self._replies: deque[WireFrame] = deque()
+        self._wake = asyncio.Event()
+        self._socket: ClientConnection | None = None
+        self._ending: tuple[Verdict, str] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State:
+        return self._link.state
+
+    @property
+    def detail(self) -> str:
+        return self._link.detail
+
+    def want(self, token: str, mode: Mode | None) -> None:
+        """Carry a token in a mode; None: no longer."""
+        self._subscriptions.want(token, mode)
+        self._wake.set()
+
+    def asked(self, token: str) -> Mode | None:
+        """The mode that the broker was asked for, on the connection that is up."""
+        return self._subscriptions.asked(token)
+
+    async def run(self) -> None:
+        """Connect, again and again, until `stop`."""
+        self._task = asyncio.current_task()
+        while (delay_s := self._link.attempt_in_s(self._clock.monotonic())) is not None:
+            if delay_s > 0:
+                self._wake.clear()
+                await _wait(self._wake, delay_s)
+                continue
+            verdict, detail = await self._live_once()
+            self._subscriptions.reset()
+            self._hooks.on_lost(self._subscriptions.tokens)
+            self._failed(verdict, detail)
+
+    async def stop(self) -> None:
+        """End for good, with a close frame to the broker."""
+        self._link.stop()
+        if self._socket is not None:
+            await self._socket.close()
+        elif self._task is not None:
+            self._task.cancel()
+
+    # --- one connection -------------------------------------------------------------------
+
+    async def _live_once(self) -> tuple[Verdict, str]:
+        """Connect and stay until it ends; why it ended."""
+        codec = self._broker.codec(self._account, self._stream.name)
+        self._ending = None
+        self._replies.clear()
+        try:
+            socket = await self._connect(codec)
+        except BrokerError as error:
+            return error.verdict, self._redactor.text(str(error))
+        except InvalidStatus as error:
+            response = error.response
+            body = (response.body or b"").decode(errors="replace")
+            verdict = codec.refused(response.status_code, response.headers, body)
+            return verdict, self._redactor.text(f"HTTP {response.status_code} {body}".rstrip())
+        except OSError as error:  # TimeoutError too
+            return Verdict.RETRY, f"{type(error).__name__}: {error.strerror or 'no connection'}"
+        except WebSocketException as error:
+            # Not its text, which may quote the URL and the token in it.
+            return Verdict.RETRY, f"handshake failed: {type(error).__name__}"
+        self._socket = socket
+        try:
+            closed = await self._converse(socket, codec)
+        finally:
+            self._socket = None
+        return self._why(closed, codec)
+
+    def _why(self, closed: ConnectionClosed, codec: Codec) -> tuple[Verdict, str]:
+        if self._ending is not None:
+            return self._ending
+        if closed.rcvd is not None:
+            code, reason = int(closed.rcvd.code), closed.rcvd.reason
+        else:  # cut off, or closed by us: for a missing pong, or text that is no UTF-8
+            code, reason = _NO_CLOSE_FRAME, closed.sent.reason if closed.sent else ""
+        detail = self._redactor.text(f"closed with {code} {reason}".rstrip())
+        return codec.closed(code, reason), detail
+
+    async def _connect(self, codec: Codec) -> ClientConnection:
+        handshake = codec.handshake()
+        return await connect(
+            handshake.url,
+            additional_headers=dict(handshake.headers),
+            subprotocols=[Subprotocol(name) for name in handshake.subprotocols] or None,
+            user_agent_header=_USER_AGENT,
+            compression=None,  # ticks are small and brokers do not offer it
+            proxy=None,  # none from the environment: the configuration says where to go
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=self._stream.websocket_ping_s,
+            ping_timeout=self._stream.websocket_pong_s,
+            max_size=self._stream.max_frame_bytes,
+            max_queue=MAX_WAITING_FRAMES,
+        )
+
+    async def _converse(self, socket: ClientConnection, codec: Codec) -> ConnectionClosed:
+        """Receive until the connection ends; a defect in any of the three tasks ends all."""
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._send(socket, codec)),
+                group.create_task(self._watch(socket)),
+            ]
+            if self._stream.ping_s is not None:
+                helpers.append(group.create_task(_ping(socket, codec, self._stream.ping_s)))
+            try:
+                return await self._receive(socket, codec)
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+
+    async def _receive(self, socket: ClientConnection, codec: Codec) -> ConnectionClosed:
+        try:
+            self._opened()
+            for frame in codec.login():
+                await socket.send(frame)
+            while True:
+                self._received(await socket.recv(), codec)
+        except ConnectionClosed as closed:
+            return closed
+
+    def _received(self, frame: WireFrame, codec: Codec) -> None:
+        arrived_ns = self._clock.unix_ns()
+        self._link.heard(self._clock.monotonic())
+        self._counters.frames += 1
+        decoded = codec.decode(frame)
+        if decoded.ticks:
+            self._hooks.on_ticks(decoded.ticks, arrived_ns)
+        for event in decoded.events:
+            match event:
+                case LoggedIn():
+                    self._logged_in()
+                case OrderUpdate():
+                    self._counters.order_updates += 1
+                case Notice(text):
+                    logger.info("%s: the broker says: %s", self.label, self._redactor.text(text))
+        if decoded.replies:
+            self._replies.extend(decoded.replies)
+            self._wake.set()
+        if decoded.error is not None:
+            self._complaints.note(decoded.error, frame)
+            self._judge(decoded.error)
+
+    def _judge(self, error: CodecError) -> None:
+        """Some refusals end the connection."""
+        if isinstance(error, BrokerError) and error.verdict is not Verdict.GO_ON:
+            self._end(error.verdict, self._redactor.text(str(error)))
+
+    # --- tasks beside the receiver -----------------------------------------------------------
+
+    async def _send(self, socket: ClientConnection, codec: Codec) -> None:
+        """Replies at once; requests one by one, as fast as the broker takes them."""
+        pacer = Pacer(self._stream.pace, self._clock.monotonic())
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self._wake.clear()
+                await self._send_replies(socket)
+                plan = self._subscriptions.plan(codec) if self._link.is_up else None
+                if plan is None:
+                    await self._wake.wait()
+                    continue
+                for frame in plan.frames:
+                    while wait_s := pacer.wait_s(self._clock.monotonic()):
+                        await _wait(self._wake, wait_s)
+                        self._wake.clear()
+                        await self._send_replies(socket)
+                    await socket.send(frame)
+                self._subscriptions.sent(plan)
+                self._hooks.on_asked(plan.tokens)
+
+    async def _send_replies(self, socket: ClientConnection) -> None:
+        while self._replies:
+            await socket.send(self._replies.popleft())
+
+    async def _watch(self, socket: ClientConnection) -> None:
+        """End a connection that is open but dead."""
+        limits = (self._stream.silence_s, self._stream.login_reply_s)
+        interval_s = min([limit / 4 for limit in limits if limit is not None], default=None)
+        while interval_s is not None:
+            await asyncio.sleep(interval_s)
+            overdue = self._link.overdue(self._clock.monotonic())
+            if overdue is not None:
+                self._end(Verdict.RETRY, overdue)
+                return
+
+    def _end(self, verdict: Verdict, detail: str) -> None:
+        """Drop the connection without a closing handshake, which a dead peer never answers."""
+        if self._ending is None and self._socket is not None:
+            self._ending = verdict, detail
+            self._socket.transport.abort()
+
+    # --- state ------------------------------------------------------------------------------
+
+    def _opened(self) -> None:
+        self._link.opened(self._clock.monotonic())
+        if self._link.is_up:
+            self._up()
+
+    def _logged_in(self) -> None:
+        if not self._link.is_up:
+            self._link.logged_in(self._clock.monotonic())
+            self._up()
+
+    def _up(self) -> None:
+        logger.info("%s: connected", self.label)
+        if self._link.connections_total > 1:
+            self._counters.reconnects += 1
+        self._wake.set()
+        self._hooks.on_state()
+
+    def _failed(self, verdict: Verdict, detail: str) -> None:
+        before = self._link.state, self._link.detail
+        now = self._clock.monotonic()
+        self._link.failed(now, verdict, detail)
+        if before != (self._link.state, self._link.detail):
+            delay_s = self._link.attempt_in_s(now)
+            if delay_s is not None:
+                logger.warning("%s: %s; next attempt in %.1f s", self.label, detail, delay_s)
+            self._hooks.on_state()
+
+
+async def _ping(socket: ClientConnection, codec: Codec, interval_s: float) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await asyncio.sleep(interval_s)
+            await socket.send(codec.ping())
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    """Until the event or the time, whichever is first."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), timeout_s)

@@ -1,0 +1,115 @@
+"""The life of a connection."""
+
+from random import Random
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from adapters.errors import Verdict
+from adapters.link import PROBE_S, Link, State
+from bus.backoff import Backoff
+
+
+def make(silence_s=10.0, login_reply_s=None):
+    backoff = Backoff(random=Random(1))
+    return Link(backoff=backoff, now=0.0, silence_s=silence_s, login_reply_s=login_reply_s)
+
+
+def test_the_first_attempt_is_at_once():
+    link = make()
+    assert (link.state, link.attempt_in_s(0.0)) == (State.CONNECTING, 0.0)
+
+
+def test_silence_is_death_and_any_frame_is_life():
+    link = make()
+    link.opened(0.0)
+    assert link.state is State.CONNECTED
+    link.heard(5.0)
+    assert link.overdue(14.9) is None
+    assert link.overdue(15.0) == "no frame for 10.0 s"
+
+
+def test_a_feed_that_may_be_silent():
+    link = make(silence_s=None)
+    link.opened(0.0)
+    assert link.overdue(1e6) is None
+
+
+def test_a_login_has_to_be_answered():
+    link = make(login_reply_s=5.0)
+    link.opened(0.0)
+    assert link.state is State.CONNECTING
+    link.heard(4.0)
+    assert link.overdue(4.9) is None
+    assert link.overdue(5.0) == "login unanswered for 5.0 s"
+    link.logged_in(5.0)
+    assert link.is_up
+    assert link.overdue(6.0) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "wait_s"),
+    [
+        (Verdict.NEEDS_TOKEN, State.NEEDS_TOKEN, PROBE_S),
+        (Verdict.FATAL, State.STOPPED, PROBE_S),
+        (Verdict.SLOW_DOWN, State.BACKOFF, 30.0),
+    ],
+)
+def test_refusals_are_not_hammered(verdict, state, wait_s):
+    link = make()
+    link.failed(100.0, verdict, "no")
+    assert (link.state, link.detail) == (state, "no")
+    assert link.attempt_in_s(100.0) == wait_s
+
+
+def test_the_state_stays_while_another_attempt_is_made():
+    link = make(login_reply_s=5.0)
+    link.failed(0.0, Verdict.RETRY, "refused")
+    link.opened(1.0)
+    assert link.state is State.BACKOFF
+    link.logged_in(2.0)
+    assert (link.state, link.detail) == (State.CONNECTED, "")
+
+
+class LinkMachine(RuleBasedStateMachine):
+    """Whatever happens, there is a next attempt within bounds, until it is stopped."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.link = make()
+        self.stopped = False
+
+    @rule(seconds=st.floats(0, 1000))
+    def wait(self, seconds):
+        self.now += seconds
+
+    @precondition(lambda self: not self.stopped)
+    @rule()
+    def open(self):
+        self.link.opened(self.now)
+        assert self.link.is_up
+
+    @rule(verdict=st.sampled_from(Verdict))
+    def fail(self, verdict):
+        self.link.failed(self.now, verdict, "why")
+        if not self.stopped:
+            assert not self.link.is_up
+            assert self.link.attempt_in_s(self.now) <= PROBE_S + 1e-6
+
+    @rule()
+    def stop(self):
+        self.link.stop()
+        self.stopped = True
+
+    @invariant()
+    def only_stop_ends_it(self):
+        assert (self.link.attempt_in_s(self.now) is None) == self.stopped
+        if self.stopped:
+            assert self.link.state is State.STOPPED
+
+
+TestLink = LinkMachine.TestCase
+TestLink.settings = settings(max_examples=50)

@@ -1,0 +1,268 @@
+"""Every demand gets its answer, and the connections carry exactly what is wanted."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
+
+from adapters.codec import Tick
+from adapters.instruments import InstrumentBook
+from adapters.pool import Pool
+from adapters.switchboard import Switchboard
+from adapters.symbols import Instrument
+from adapters.zerodha import BROKER
+from bus.events import Accepted, Rejected
+from bus.publisher import Demand
+from bus.topics import Mode, Topic
+
+SYMBOLS = "ABCDEF"
+BOOK = InstrumentBook([Instrument("NSE", s, str(257 + 256 * n)) for n, s in enumerate(SYMBOLS)])
+
+
+class FakeConnection:
+    def __init__(self):
+        self.wanted = {}
+        self.sent = {}
+
+    def want(self, token, mode):
+        if mode is None:
+            self.wanted.pop(token)
+        else:
+            self.wanted[token] = mode
+
+    def asked(self, token):
+        return self.sent.get(token)
+
+
+class Office:
+    """A switchboard with pretend connections."""
+
+    def __init__(self, size=3000, connections=3, broker=BROKER, streams=("feed",)):
+        self.open = {}
+        self.answers = []
+        self.board = Switchboard(
+            "zerodha",
+            broker,
+            {stream: Pool(size, connections) for stream in streams},
+            connections=self,
+            answer=self.answers.append,
+        )
+
+    def connection(self, stream, number):
+        return self.open.setdefault((stream, number), FakeConnection())
+
+    def release(self, stream, number):
+        assert self.open.pop((stream, number)).wanted == {}
+
+    def demand(self, symbol, mode=Mode.LTP, wanted=True, exchange="NSE"):
+        topic = f"ZERODHA_{exchange}_{symbol}_{mode.name}"
+        self.board.demanded([Demand(topic.encode() + b"\0", wanted)])
+        return topic
+
+    def send(self):
+        for connection in list(self.open.values()):
+            changed = [t for t, m in connection.wanted.items() if connection.sent.get(t) != m]
+            connection.sent = dict(connection.wanted)
+            self.board.asked(changed)
+
+    def wanted(self):
+        return {t: m for c in self.open.values() for t, m in c.wanted.items()}
+
+    def taken(self):
+        answers = list(self.answers)
+        self.answers.clear()
+        return answers
+
+
+@pytest.fixture
+def office():
+    office = Office()
+    office.board.load(BOOK)
+    return office
+
+
+def test_accepted_only_once_the_broker_was_asked(office):
+    topic = office.demand("A")
+    assert office.taken() == []
+    assert office.board.is_waiting
+    office.send()
+    assert office.taken() == [Accepted(topic)]
+    assert not office.board.is_waiting
+
+
+def test_a_repeated_demand_is_answered_again(office):
+    topic = office.demand("A")
+    office.send()
+    office.taken()
+    office.demand("A")
+    assert office.taken() == [Accepted(topic)]
+
+
+def test_a_lower_mode_is_covered_and_a_higher_one_waits(office):
+    office.demand("A", Mode.QUOTE)
+    office.send()
+    office.taken()
+    low = office.demand("A", Mode.LTP)
+    assert office.taken() == [Accepted(low)]
+    high = office.demand("A", Mode.DEPTH)
+    assert office.taken() == []
+    assert office.wanted() == {"257": Mode.DEPTH}
+    office.send()
+    assert office.taken() == [Accepted(high)]
+    office.demand("A", Mode.DEPTH, wanted=False)
+    assert office.wanted() == {"257": Mode.QUOTE}
+
+
+@pytest.mark.parametrize(
+    ("wire", "code", "words"),
+    [
+        (b"ZERODHA_NSE_NONE_LTP\0", "SYMBOL_NOT_FOUND", "Zerodha has no NONE on NSE"),
+        (b"ANGEL_NSE_A_LTP\0", "SYMBOL_NOT_FOUND", "Zerodha has no A on NSE"),
+        (b"ZERODHA_MOON_A_LTP\0", "SYMBOL_NOT_FOUND", "no known exchange"),
+        (b"\xff\xfe\0", "SYMBOL_NOT_FOUND", "not BROKER_EXCHANGE_SYMBOL_MODE"),
+    ],
+)
+def test_rejections(office, wire, code, words):
+    for _ in range(2):
+        office.board.demanded([Demand(wire, True)])
+    office.board.demanded([Demand(wire, False)])
+    [first, second] = office.taken()
+    assert first == second
+    assert isinstance(first, Rejected)
+    assert first.code == code
+    assert words in first.message
+    assert office.board.rejected_total == 2
+    assert not office.open
+
+
+def test_a_mode_that_the_broker_has_not():
+    [stream] = BROKER.streams
+    office = Office(broker=replace(BROKER, streams=(replace(stream, modes=(Mode.LTP,)),)))
+    office.board.load(BOOK)
+    topic = office.demand("A", Mode.DEPTH)
+    assert office.taken() == [Rejected(topic, "MODE_NOT_SUPPORTED", "Zerodha has no mode DEPTH")]
+
+
+def test_over_the_limit_and_room_again():
+    office = Office(size=1, connections=2)
+    office.board.load(BOOK)
+    for symbol in "AB":
+        office.demand(symbol)
+    topic = office.demand("C")
+    assert office.taken() == [
+        Rejected(
+            topic,
+            "LIMIT_EXCEEDED",
+            "all 2 places at Zerodha are taken (2 connections of 1 symbols)",
+        )
+    ]
+    office.demand("B", wanted=False)
+    assert list(office.open) == [("feed", 0)]
+    office.demand("C")
+    office.send()
+    assert Accepted(topic) in office.taken()
+
+
+def test_demand_waits_for_the_instruments():
+    office = Office()
+    topic = office.demand("A")
+    office.demand("B")
+    office.demand("B", wanted=False)
+    assert office.taken() == []
+    assert office.board.is_waiting
+    office.board.load(BOOK)
+    office.send()
+    assert office.taken() == [Accepted(topic)]
+    assert office.wanted() == {"257": Mode.LTP}
+
+
+def test_one_instrument_under_two_names():
+    office = Office()
+    office.board.load(InstrumentBook([Instrument("NSE", s, "257") for s in "AB"]))
+    office.demand("A")
+    office.demand("B")
+    [rejected] = office.taken()
+    assert rejected.message == "the same instrument is in use as A on NSE"
+
+
+def test_an_instrument_moves_where_a_mode_has_its_own_stream():
+    broker = replace(BROKER, stream_of=lambda _, mode: "deep" if mode is Mode.DEPTH else "feed")
+    office = Office(size=1, connections=1, broker=broker, streams=("feed", "deep"))
+    office.board.load(BOOK)
+    office.demand("A", Mode.LTP)
+    office.demand("A", Mode.DEPTH)
+    assert office.open["feed", 0].wanted == {}
+    assert office.open["deep", 0].wanted == {"257": Mode.DEPTH}
+    office.demand("B", Mode.LTP)
+    office.demand("B", Mode.DEPTH)
+    [rejected] = office.taken()
+    assert rejected.code == "LIMIT_EXCEEDED"
+    assert office.wanted() == {"257": Mode.DEPTH, "513": Mode.LTP}
+
+
+def test_a_lost_connection_voids_what_was_said(office):
+    office.demand("A")
+    published = []
+    outlet = office.board.by_key[257]
+
+    def emit():
+        outlet.emit(Tick(257, Mode.QUOTE, 100.0), 1, lambda *args: published.append(args))
+        return len(published)
+
+    assert [emit(), emit()] == [1, 1]
+    office.board.lost(["257", "999"])
+    assert emit() == 2
+
+
+class BoardMachine(RuleBasedStateMachine):
+    """Against a plain model: sets of topics."""
+
+    def __init__(self):
+        super().__init__()
+        self.office = Office(size=2, connections=2)
+        self.office.board.load(BOOK)
+        self.held = set()
+        self.unanswered = set()
+
+    @rule(symbol=st.sampled_from(SYMBOLS), mode=st.sampled_from(Mode))
+    def want(self, symbol, mode):
+        topic = self.office.demand(symbol, mode)
+        self.unanswered.add(topic)
+        self.hear()
+        if topic in self.unanswered:
+            self.held.add(topic)
+
+    @rule(symbol=st.sampled_from(SYMBOLS), mode=st.sampled_from(Mode))
+    def leave(self, symbol, mode):
+        topic = self.office.demand(symbol, mode, wanted=False)
+        self.held.discard(topic)
+        self.unanswered.discard(topic)
+
+    @rule()
+    def send(self):
+        self.office.send()
+        self.hear()
+        assert not self.unanswered
+
+    def hear(self):
+        for answer in self.office.taken():
+            self.unanswered.remove(answer.topic)
+            if isinstance(answer, Accepted):
+                self.held.add(answer.topic)
+            else:
+                assert len({Topic.parse(t).symbol for t in self.held}) == 4
+
+    @invariant()
+    def the_connections_carry_the_highest_modes(self):
+        highest = {}
+        for topic in map(Topic.parse, self.held):
+            token = BOOK.find(topic.exchange, topic.symbol)
+            highest[token] = max(topic.mode, highest.get(token, Mode.LTP))
+        assert self.office.wanted() == highest
+        assert set(self.office.board.by_key) == {int(token) for token in highest}
+        assert self.office.board.symbols == len(highest)
+
+
+TestSwitchboard = BoardMachine.TestCase
+TestSwitchboard.settings = settings(max_examples=50)
