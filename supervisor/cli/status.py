@@ -80,8 +80,10 @@ def _table(reply: StatusReply) -> Table:
         pad_edge=False,
         header_style="bold",
     )
-    for heading in ("NAME", "STATE", "PID", "GEN", "RESTARTS", "UPTIME", "CPU %", "MEM MB"):
-        table.add_column(heading, justify="left" if heading in {"NAME", "STATE"} else "right")
+    for heading in ("NAME", "STATE"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("PID", "GEN", "RST", "UP", "CPU%", "MB"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("DOING", overflow="fold")
     for process in reply.processes:
         style = "green" if process.state in _GOOD else "red" if process.state in _BAD else "yellow"

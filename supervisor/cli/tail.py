@@ -124,7 +124,8 @@ class _Printer:
 
 def _line(data: dict[str, object]) -> str:
     """A tick in one line; what a mode does not have is left out."""
-    parts = [f"{data['exchange']}:{data['symbol']:<20}", f"{data['ltp']:>12.2f}"]
+    name = f"{data['exchange']}:{data['symbol']}"
+    parts = [f"{name:<30}", f"{data['ltp']:>12.2f}"]
     if "change" in data:
         parts.append(f"{data['change']:+.2f} ({data['change_percent']:+.2f} %)")
     if "bid_price" in data and "ask_price" in data:

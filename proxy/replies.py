@@ -1,0 +1,139 @@
+"""What the proxy answers: exact shapes and key order of the client protocol, as JSON bytes.
+
+Errors have three keys and no `type`, on purpose: clients tell them from replies by that.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from proxy.modes import Echo
+from proxy.requests import Instrument, RequestId
+
+_encode = msgspec.json.Encoder().encode
+_FEATURES: Final = {"ltp": True, "quote": True, "depth": True}
+
+
+class Outcome(NamedTuple):
+    """How one instrument of a subscribe or unsubscribe fared; no `message` means well."""
+
+    instrument: Instrument
+    broker: str
+    message: str = ""
+    code: str = ""
+    mode: Echo | None = None
+    depth: int | None = None
+
+    def fields(self) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "symbol": self.instrument.symbol,
+            "exchange": self.instrument.exchange,
+        }
+        if self.message:
+            entry |= {"status": "error", "message": self.message, "broker": self.broker}
+            return entry | ({"code": self.code} if self.code else {})
+        entry["status"] = "success"
+        if self.mode is not None:
+            entry |= {"mode": self.mode, "depth": self.depth}
+        return entry | {"broker": self.broker}
+
+
+def error(code: str, message: str) -> bytes:
+    return _encode({"status": "error", "code": code, "message": message})
+
+
+def authenticated(broker: str, user: str) -> bytes:
+    return _encode(
+        {
+            "type": "auth",
+            "status": "success",
+            "message": "Authentication successful",
+            "broker": broker,
+            "user_id": user,
+            "supported_features": _FEATURES,
+        }
+    )
+
+
+def subscribed(outcomes: list[Outcome], broker: str, request_id: RequestId) -> bytes:
+    """`partial` is also what clients know for "all failed"."""
+    failed = any(outcome.message for outcome in outcomes)
+    return _with_id(
+        {
+            "type": "subscribe",
+            "status": "partial" if failed else "success",
+            "subscriptions": [outcome.fields() for outcome in outcomes],
+            "message": "Subscription processing complete",
+            "broker": broker,
+        },
+        request_id,
+    )
+
+
+def unsubscribed(outcomes: list[Outcome], broker: str, request_id: RequestId) -> bytes:
+    successful = [outcome.fields() for outcome in outcomes if not outcome.message]
+    failed = [outcome.fields() for outcome in outcomes if outcome.message]
+    status = "success" if not failed else "partial" if successful else "error"
+    return _with_id(
+        {
+            "type": "unsubscribe",
+            "status": status,
+            "message": "Unsubscription processing complete",
+            "successful": successful,
+            "failed": failed,
+            "broker": broker,
+        },
+        request_id,
+    )
+
+
+def orders(wanted: bool, request_id: RequestId) -> bytes:
+    return _with_id(
+        {
+            "type": "subscribe_orders" if wanted else "unsubscribe_orders",
+            "status": "success",
+            "message": ("Subscribed to" if wanted else "Unsubscribed from") + " order updates",
+        },
+        request_id,
+    )
+
+
+def broker_info(broker: str, connected: bool, user: str) -> bytes:
+    return _encode(
+        {
+            "type": "broker_info",
+            "status": "success",
+            "broker": broker,
+            "adapter_status": "connected" if connected else "disconnected",
+            "user_id": user,
+        }
+    )
+
+
+def supported_brokers(brokers: list[str]) -> bytes:
+    return _encode(
+        {
+            "type": "supported_brokers",
+            "status": "success",
+            "brokers": brokers,
+            "count": len(brokers),
+        }
+    )
+
+
+def pong(server_ms: int, timestamp: Raw | None, ping_id: Raw | None) -> bytes:
+    reply: dict[str, Any] = {"type": "pong", "status": "success", "server_timestamp": server_ms}
+    if timestamp is not None:
+        reply["client_timestamp"] = timestamp
+    if ping_id is not None:
+        reply["_pingId"] = ping_id
+    return _encode(reply)
+
+
+def _with_id(reply: dict[str, Any], request_id: RequestId) -> bytes:
+    if request_id is not None:
+        reply["request_id"] = request_id
+    return _encode(reply)

@@ -1,0 +1,86 @@
+"""What one client holds, and what an unsubscribe of it means. Pure.
+
+Instruments are looked up in upper case, trimmed; the client's own spelling is kept, because
+clients match pushes against their own strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, NamedTuple, Self, TypeVar
+
+from bus.topics import Mode, check_instrument
+from proxy.requests import Instrument
+
+T = TypeVar("T")
+
+
+class Subscription(NamedTuple):
+    """An instrument in one mode, and how the client spells it."""
+
+    exchange: str
+    symbol: str
+    mode: Mode
+    spelled: Instrument
+
+    @classmethod
+    def of(cls, spelled: Instrument, mode: Mode) -> Self:
+        """Raises TopicError: no such exchange, or a symbol that cannot be one."""
+        exchange, symbol = canonical(spelled)
+        check_instrument(exchange, symbol)
+        return cls(exchange, symbol, mode, spelled)
+
+    @property
+    def as_canonical(self) -> bool:
+        """Whether the client spells it as the bus does."""
+        return self.spelled == (self.symbol, self.exchange)
+
+
+def canonical(spelled: Instrument) -> tuple[str, str]:
+    """Exchange and symbol as the bus spells them."""
+    return spelled.exchange.strip().upper(), spelled.symbol.strip().upper()
+
+
+class Holdings(Generic[T]):
+    """One client's subscriptions, in the order in which they were made, each with a `T`."""
+
+    def __init__(self) -> None:
+        self._held: dict[Subscription, T] = {}
+        self._by_instrument: dict[tuple[str, str], list[Subscription]] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self._held)
+
+    def __contains__(self, subscription: Subscription) -> bool:
+        return subscription in self._held
+
+    def get(self, subscription: Subscription) -> T | None:
+        return self._held.get(subscription)
+
+    def add(self, subscription: Subscription, value: T) -> None:
+        if subscription not in self._held:
+            key = subscription.exchange, subscription.symbol
+            self._by_instrument.setdefault(key, []).append(subscription)
+        self._held[subscription] = value
+
+    def remove(self, subscription: Subscription) -> T:
+        key = subscription.exchange, subscription.symbol
+        same = self._by_instrument[key]
+        same.remove(subscription)
+        if not same:
+            del self._by_instrument[key]
+        return self._held.pop(subscription)
+
+    def meant_by(self, spelled: Instrument, mode: Mode | None) -> list[Subscription]:
+        """What an unsubscribe names: that spelling if it is held, else the instrument.
+
+        Without a mode it means every mode held. (Clients that hold only Quote, the default,
+        lose Quote; those that hold others and name no mode want to be rid of the symbol, and
+        on the peer leak its feed until they disconnect.)
+        """
+        held = self._by_instrument.get(canonical(spelled), [])
+        exactly = [one for one in held if one.spelled == spelled]
+        return [one for one in exactly or held if mode is None or one.mode == mode]

@@ -1,0 +1,187 @@
+"""API keys: made once, shown once, kept as hashes, revoked for good."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from identity.keys import (
+    KeyExistsError,
+    KeyNameError,
+    KeysError,
+    KeyStore,
+    KeyUnknownError,
+)
+
+
+class Clock:
+    def __init__(self):
+        self.seconds = 1_700_000_000
+
+    def monotonic(self):
+        return float(self.seconds)
+
+    def unix_ns(self):
+        return self.seconds * 1_000_000_000
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state" / "keys.sqlite3"
+
+
+@pytest.fixture
+def store(path, clock):
+    with KeyStore(path, clock) as store:
+        yield store
+
+
+def test_create_returns_a_key_that_verifies_and_is_stored_only_as_a_hash(store, path):
+    key = store.create("alice")
+    assert len(key) == 64
+    assert set(key) <= set(string.hexdigits.lower())
+    assert store.verify(key).user == "alice"
+    store.close()
+    for file in path.parent.iterdir():
+        content = file.read_bytes()
+        assert key.encode() not in content
+        assert bytes.fromhex(key) not in content
+
+
+def test_files_are_private(store, path):
+    store.create("alice")
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_file_with_loose_rights_is_tightened(path):
+    path.parent.mkdir()
+    path.touch(0o644)
+    with KeyStore(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("key", ["", "wrong", "0" * 64, "x" * 100_000, "\ud800", "é"])
+def test_verify_with_other_text_is_nobody(store, key):
+    store.create("alice")
+    assert store.verify(key) is None
+
+
+def test_list_shows_every_key_with_its_times(store, clock):
+    store.create("alice")
+    clock.seconds += 10
+    key = store.create("bob")
+    clock.seconds += 10
+    store.verify(key)
+    store.save_use()
+    store.revoke("alice")
+    alice, bob = store.list()
+    assert (alice.name, alice.created, alice.last_used, alice.revoked) == (
+        "alice", 1_700_000_000, None, 1_700_000_020,
+    )  # fmt: skip
+    assert (bob.name, bob.last_used, bob.revoked) == ("bob", 1_700_000_020, None)
+
+
+def test_use_is_written_once_a_minute_at_most(store, clock):
+    key = store.create("alice")
+    for _ in range(70):
+        store.verify(key)
+        store.save_use()
+        clock.seconds += 1
+    assert store.list()[0].last_used == 1_700_000_060
+
+
+def test_create_twice_is_refused_until_the_first_is_revoked(store):
+    old = store.create("alice")
+    with pytest.raises(KeyExistsError, match="'alice'"):
+        store.create("alice")
+    store.revoke("alice")
+    new = store.create("alice")
+    assert store.verify(old) is None
+    assert store.verify(new).user == "alice"
+    assert [key.revoked is None for key in store.list()] == [False, True]
+
+
+def test_revoke_of_an_unknown_or_revoked_name_is_refused(store):
+    with pytest.raises(KeyUnknownError, match="'nobody'"):
+        store.revoke("nobody")
+    store.create("alice")
+    store.revoke("alice")
+    with pytest.raises(KeyUnknownError):
+        store.revoke("alice")
+
+
+@pytest.mark.parametrize("name", ["", " alice", "a\nb", "a" * 65, "\x1b[31m"])
+def test_create_with_a_bad_name_is_refused(store, name):
+    with pytest.raises(KeyNameError):
+        store.create(name)
+
+
+def test_another_process_sees_changes_cheaply_and_once(store, path):
+    with KeyStore(path) as proxy:
+        assert proxy.changed()
+        assert not proxy.changed()
+        key = store.create("alice")
+        identity = proxy.verify(key)
+        assert identity.user == "alice"
+        assert proxy.changed()  # though `verify` had to look already
+        assert proxy.is_valid(identity)
+        store.revoke("alice")
+        assert proxy.changed()
+        assert not proxy.is_valid(identity)
+        assert proxy.verify(key) is None
+
+
+def test_rotated_key_ends_only_what_the_old_one_opened(store):
+    old = store.verify(store.create("alice"))
+    store.revoke("alice")
+    new = store.verify(store.create("alice"))
+    assert store.changed()
+    assert (store.is_valid(old), store.is_valid(new)) == (False, True)
+
+
+def test_open_of_something_else_is_a_clear_error(path):
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database, but it is long enough to look like one" * 20)
+    with pytest.raises(KeysError, match=r"keys\.sqlite3: file is not a database"):
+        KeyStore(path)
+
+
+def test_open_where_nothing_can_be_made_is_a_clear_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(KeysError, match="key store"):
+        KeyStore(tmp_path / "file" / "keys.sqlite3")
+
+
+def test_reading_does_not_wait_for_a_writer(store, path):
+    key = store.create("alice")
+    writer = sqlite3.connect(path, isolation_level=None)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        assert store.verify(key).user == "alice"
+    finally:
+        writer.close()
+
+
+@given(names=st.lists(st.text(st.characters(codec="utf-8"), max_size=10), max_size=6))
+def test_any_name_makes_a_key_or_a_typed_error(tmp_path_factory, names):
+    path = tmp_path_factory.mktemp("keys") / "keys.sqlite3"
+    with KeyStore(path) as store:
+        made = {}
+        for name in names:
+            try:
+                made[store.create(name)] = name
+            except (KeyNameError, KeyExistsError):
+                continue
+        assert {key: store.verify(key).user for key in made} == made
