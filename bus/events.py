@@ -15,9 +15,14 @@ from bus.orders import Order
 
 
 class Accepted(Struct, frozen=True, tag="accepted", tag_field="event"):
-    """The adapter feeds this topic: the broker was asked for it."""
+    """The adapter feeds this topic: the broker was asked for it.
+
+    `depth` is how many levels a side its books have at most: fewer than the topic asks for
+    (`TCS:200`) where the broker has no more, and always 5 where none are asked for.
+    """
 
     topic: str
+    depth: int = 5
 
 
 class Rejected(Struct, frozen=True, tag="rejected", tag_field="event"):
@@ -42,13 +47,17 @@ class BrokerState(Struct, frozen=True, tag="broker_state", tag_field="event"):
     detail: str = ""
 
 
+class EndOfStream(Struct, frozen=True, tag="end_of_stream", tag_field="event"):
+    """The last thing that a generation publishes: nothing of it comes after this."""
+
+
 class OrderUpdate(Struct, frozen=True, tag="order_update", tag_field="event"):
     """An order of the account changed. For that account's owner only."""
 
     order: Order
 
 
-Event: TypeAlias = Accepted | Rejected | BrokerState | OrderUpdate
+Event: TypeAlias = Accepted | Rejected | BrokerState | EndOfStream | OrderUpdate
 
 encode_event = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(Event).decode

@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 import zmq
 
 from bus import frames, sockets, welcome
+from bus.clock import Clock, SystemClock
 from bus.drain import Drain
+from bus.events import EndOfStream, encode_event
 from bus.frames import Kind
 from bus.secret import Secret
 from bus.topics import EVENT_MARK, NUL, event_topic
@@ -40,13 +42,16 @@ class Publisher:
         generation: int,
         secret: Secret,
         on_demand: Callable[[list[Demand]], None],
+        clock: Clock | None = None,
     ) -> None:
         self.adapter = adapter
         self.generation = generation
         self.published_total = 0
         self._event_topic = event_topic(adapter)
         self._sequences: dict[bytes, int] = {}
+        self._demanded_topics: set[bytes] = set()
         self._on_demand = on_demand
+        self._clock = clock or SystemClock()
         self._socket = sockets.publisher(context, welcome.make(secret, adapter, generation))
         self._socket.bind(sockets.LOOPBACK_ANY_PORT)
         self.endpoint = sockets.bound_endpoint(self._socket)
@@ -61,8 +66,19 @@ class Publisher:
         """Send an event about this adapter (`bus.events`)."""
         self._emit(self._event_topic, Kind.EVENT, 0, received_ns, payload)
 
+    @property
+    def topics(self) -> int:
+        """How many topics are in demand."""
+        return len(self._demanded_topics)
+
+    @property
+    def topics_seen(self) -> int:
+        """How many of them have had a tick from this generation."""
+        return sum(topic in self._sequences for topic in self._demanded_topics)
+
     def close(self) -> None:
-        """Flush for at most the linger time and give the port back."""
+        """Say that this was all, flush for at most the linger time, give the port back."""
+        self.publish_event(encode_event(EndOfStream()), self._clock.unix_ns())
         self._drain.close()
         self._socket.close()
 
@@ -82,5 +98,7 @@ class Publisher:
             for message in batch
             if message.endswith(NUL) and len(message) > 2 and message[1:2] != _EVENT_BYTE
         ]
+        for topic, wanted in demands:
+            (self._demanded_topics.add if wanted else self._demanded_topics.discard)(topic)
         if demands:
             self._on_demand(demands)

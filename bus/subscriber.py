@@ -2,27 +2,38 @@
 
 A consumer says what it wants per adapter; the directory says where each adapter's
 generations are. Topics wanted are subscribed at every generation, also at those that come
-later, so a restarted adapter learns its whole demand from its sockets.
+later, so a restarted adapter learns its whole demand from its sockets. While an adapter has
+several generations at once, their streams are spliced into one (`bus.splice`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
+import msgspec
 import zmq
 
 from bus import frames, sockets, welcome
+from bus.clock import Clock, SystemClock
 from bus.drain import Drain
 from bus.errors import FrameError
-from bus.frames import Frame
+from bus.events import BrokerState, EndOfStream, decode_event
+from bus.frames import Frame, Kind
 from bus.loss import LossCounter
 from bus.messages import PublisherEntry
 from bus.secret import Secret
+from bus.splice import Splice
 from bus.topics import WELCOME_TOPIC, event_topic
 
 EVERYTHING: Final = b""
 _WELCOME: Final = WELCOME_TOPIC[:-1]
+#: How often topics whose leading generation fell silent are looked for.
+_SPLICE_TICK_S: Final = 0.05
+#: How long a splice goes on to measure after one generation is left.
+_SPLICE_LINGER_S: Final = 2.0
 
 
 class Feed:
@@ -105,14 +116,21 @@ class Subscriber:
         secret: Secret,
         on_frames: OnFrames,
         tap: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self._context = context
         self._secret = secret
         self._on_frames = on_frames
         self._tap = tap
+        self._clock = clock or SystemClock()
         self._feeds: dict[tuple[str, int], Feed] = {}
         self._wanted: dict[str, set[bytes]] = {}
         self._closed_lost_total = 0
+        self._last: dict[bytes, Frame] = {}
+        self._splices: dict[str, _Joint] = {}
+        self._splicer: asyncio.Task[None] | None = None
+        #: The longest gap of any topic over the last change of generation, in ms.
+        self.last_gap_ms: float | None = None
 
     @property
     def feeds(self) -> Iterable[Feed]:
@@ -129,8 +147,9 @@ class Subscriber:
         for key in [key for key in self._feeds if key not in listed]:
             feed = self._feeds.pop(key)
             self._closed_lost_total += feed.loss.lost_total
+            self._ended(feed)
             feed.close()
-        for key, entry in listed.items():
+        for key, entry in sorted(listed.items()):
             if key not in self._feeds:
                 self._feeds[key] = self._open(entry)
 
@@ -143,18 +162,116 @@ class Subscriber:
 
     def unsubscribe(self, adapter: str, topic: bytes) -> None:
         self._wanted.get(adapter, set()).discard(topic)
+        self._last.pop(topic[:-1], None)
         for feed in self._feeds.values():
             if feed.entry.adapter == adapter:
                 feed.unsubscribe(topic)
 
     def close(self) -> None:
+        if self._splicer is not None:
+            self._splicer.cancel()
         for feed in self._feeds.values():
             feed.close()
         self._feeds.clear()
 
     def _open(self, entry: PublisherEntry) -> Feed:
-        feed = Feed(self._context, entry, self._secret, self._on_frames)
+        self._join(entry)
+        feed = Feed(self._context, entry, self._secret, self._received)
         feed.subscribe(EVERYTHING if self._tap else event_topic(entry.adapter))
         for topic in self._wanted.get(entry.adapter, ()):
             feed.subscribe(topic)
         return feed
+
+    # --- several generations of one adapter -------------------------------------------------
+
+    def _received(self, feed: Feed, frames: list[Frame]) -> None:
+        joint = self._splices.get(feed.entry.adapter)
+        if joint is not None:
+            self._splice(joint, feed, frames)
+            return
+        last = self._last
+        for frame in frames:
+            if frame.kind == Kind.TICK:
+                last[frame.topic] = frame
+        self._on_frames(feed, frames)
+
+    def _splice(self, joint: _Joint, feed: Feed, frames: list[Frame]) -> None:
+        """Events pass in their place among the ticks; the end of a stream is for us."""
+        generation = feed.entry.generation
+        ticks: list[Frame] = []
+        for frame in frames:
+            if frame.kind == Kind.TICK:
+                ticks.append(frame)
+                continue
+            self._deliver(feed, joint.splice.take(generation, ticks, self._clock.monotonic()))
+            ticks = []
+            self._event(joint, feed, frame)
+        self._deliver(feed, joint.splice.take(generation, ticks, self._clock.monotonic()))
+
+    def _event(self, joint: _Joint, feed: Feed, frame: Frame) -> None:
+        event = None
+        with contextlib.suppress(msgspec.DecodeError):
+            event = decode_event(frame.payload)
+        follows = feed.entry.generation != joint.splice.leader
+        if isinstance(event, EndOfStream):
+            self._ended(feed)
+        elif isinstance(event, BrokerState) and follows:
+            joint.states[feed.entry.generation] = frame  # told when it leads
+        else:
+            self._on_frames(feed, [frame])
+
+    def _join(self, entry: PublisherEntry) -> None:
+        """Another generation of an adapter that has one already: splice them."""
+        others = [feed for (name, _), feed in self._feeds.items() if name == entry.adapter]
+        if not others:
+            return
+        joint = self._splices.get(entry.adapter)
+        if joint is None:
+            leader = min(feed.entry.generation for feed in others)
+            joint = self._splices[entry.adapter] = _Joint(Splice(leader, self._last))
+        joint.splice.follow(entry.generation)
+        joint.alone_since = None
+        if self._splicer is None or self._splicer.done():
+            self._splicer = asyncio.get_running_loop().create_task(self._tick())
+
+    def _ended(self, feed: Feed) -> None:
+        """A generation said that it ends, or is gone: what the next one held is delivered."""
+        joint = self._splices.get(feed.entry.adapter)
+        if joint is None or feed.entry.generation not in joint.splice.generations:
+            return
+        frames = joint.splice.end(feed.entry.generation)
+        leader = self._feeds.get((feed.entry.adapter, joint.splice.leader), feed)
+        self._deliver(leader, frames)
+        state = joint.states.pop(joint.splice.leader, None)
+        if state is not None:
+            self._on_frames(leader, [state])
+        if len(joint.splice.generations) == 1:
+            joint.alone_since = self._clock.monotonic()
+
+    def _deliver(self, feed: Feed, frames: list[Frame]) -> None:
+        if frames:
+            self._last.update((frame.topic, frame) for frame in frames)
+            self._on_frames(feed, frames)
+
+    async def _tick(self) -> None:
+        """While anything is spliced: hand over silent topics, end what is done."""
+        while self._splices:
+            await asyncio.sleep(_SPLICE_TICK_S)
+            now = self._clock.monotonic()
+            for adapter, joint in list(self._splices.items()):
+                leader = self._feeds.get((adapter, joint.splice.leader))
+                if leader is not None:
+                    self._deliver(leader, joint.splice.tick(now))
+                if joint.alone_since is not None:
+                    self.last_gap_ms = joint.splice.longest_gap_ns / 1e6
+                    if now - joint.alone_since >= _SPLICE_LINGER_S:
+                        del self._splices[adapter]
+
+
+class _Joint:
+    """A splice, the broker states that its followers told, and since when one is alone."""
+
+    def __init__(self, splice: Splice) -> None:
+        self.splice = splice
+        self.states: dict[int, Frame] = {}
+        self.alone_since: float | None = None

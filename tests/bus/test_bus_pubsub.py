@@ -231,3 +231,58 @@ def test_malformed_frames_are_counted_and_the_feed_goes_on():
         assert feed.malformed_total == 1
 
     on_bench(scenario)
+
+
+def test_two_generations_that_overlap_are_one_stream():
+    """The new one is ahead, then behind, then alone: each tick once, in order, no gap."""
+
+    async def scenario(bench):
+        old, subscriber = bench.publisher(generation=1), bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([entry(old)])
+        await until(lambda: old.demands)
+
+        def publish(publisher, *numbers):
+            for n in numbers:
+                publisher.publish(SBIN.wire, b'{"volume":%d,"timestamp":%d}' % (n, n), n)
+
+        publish(old, 1, 2, 3)
+        await until(lambda: len(subscriber.got) == 3)
+        new = bench.publisher(generation=2)
+        subscriber.follow([entry(old), entry(new)])
+        await until(lambda: new.demands)
+        publish(new, 3, 4, 5)
+        await asyncio.sleep(0.02)
+        publish(old, 4, 5, 6, 7)
+        await asyncio.sleep(0.02)
+        publish(new, 6, 7, 8, 9)
+        await asyncio.sleep(0.02)
+        old.close()
+        bench.opened.remove(old)
+        publish(new, 10)
+        await until(lambda: len(subscriber.got) >= 10)
+        subscriber.follow([entry(new)])
+        publish(new, 11)
+        await until(lambda: len(subscriber.got) >= 11)
+        assert [f.received_ns for f in subscriber.got] == list(range(1, 12))
+        assert subscriber.lost_total == 0
+        await until(lambda: subscriber.last_gap_ms is not None)
+
+    on_bench(scenario)
+
+
+def test_a_generation_that_vanishes_leaves_what_the_standby_has():
+    async def scenario(bench):
+        old, new, subscriber = bench.publisher(1), bench.publisher(2), bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([entry(old), entry(new)])
+        await until(lambda: old.demands and new.demands)
+        old.publish(SBIN.wire, b"1", 0)
+        await until(lambda: subscriber.got)
+        for payload in (b"1", b"2", b"3"):
+            new.publish(SBIN.wire, payload, 0)
+        await asyncio.sleep(0.02)
+        subscriber.follow([entry(new)])  # no end of stream: it was killed
+        assert [f.payload for f in subscriber.got] == [b"1", b"2", b"3"]
+
+    on_bench(scenario)

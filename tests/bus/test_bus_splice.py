@@ -1,0 +1,115 @@
+"""Two generations of one stream, in every interleaving: each tick once, in order."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bus.frames import OWN_CLOCK, Frame, Kind
+from bus.splice import HOLD_S, Splice
+
+OLD, NEW = 1, 2
+TOPIC = b"ZERODHA_NSE_SBIN_QUOTE"
+
+
+def tick(number, *, topic=TOPIC, own_clock=0):
+    """Tick `number` of a stream; with a clock of the adapter's own its stamp differs."""
+    payload = msgspec.json.encode(
+        {"symbol": "SBIN", "ltp": 100.0, "volume": 1 + number, "timestamp": 1000 + own_clock}
+    )
+    return Frame(topic, Kind.TICK, OWN_CLOCK if own_clock else 0, 1, 1, 0, payload)
+
+
+def numbers(frames):
+    return [msgspec.json.decode(frame.payload)["volume"] - 1 for frame in frames]
+
+
+@st.composite
+def overlaps(draw):
+    """The old one sends 0..cut, the new one from join <= cut on, greeted by an earlier tick.
+
+    The order of arrival is any that keeps each one's own order.
+    """
+    total = draw(st.integers(1, 30))
+    cut = draw(st.integers(0, total - 1))
+    join = draw(st.integers(0, cut + 1))
+    greeting = [join - 1] if join and draw(st.booleans()) else []
+    old = list(range(cut + 1))
+    new = greeting + list(range(join, total))
+    turns = draw(st.lists(st.sampled_from([OLD, NEW]), min_size=len(old) + len(new)))
+    # Before it was greeted the new one knows nothing that the broker has not sent by then.
+    return total, old, new, join, turns
+
+
+@given(overlaps(), st.booleans())
+@settings(max_examples=500)
+def test_every_interleaving_gives_each_tick_once_and_in_order(overlap, own_clock):
+    total, old, new, join, turns = overlap
+    splice = Splice(OLD, {})
+    splice.follow(NEW)
+    out = []
+    waiting = {OLD: list(old), NEW: list(new)}
+    stamps = iter(range(1, 10_000))
+    # The greeting repeats what the old session was sent before; that has arrived.
+    first = join if new and new[0] < join else 0
+    while waiting[OLD] or waiting[NEW]:
+        turn = turns.pop() if turns else OLD
+        if old[0] <= first - 1 and waiting[OLD] and waiting[OLD][0] < first:
+            turn = OLD
+        if not waiting[turn]:
+            turn = NEW if turn == OLD else OLD
+        number = waiting[turn].pop(0)
+        stamp = next(stamps) if own_clock else 0
+        out += splice.take(turn, [tick(number, own_clock=stamp)], now=0.0)
+    out += splice.end(OLD)
+    assert numbers(out) == list(range(total))
+    assert splice.leader == NEW
+    assert numbers(splice.take(NEW, [tick(total)], 0.0)) == [total]
+
+
+def test_the_greeting_that_repeats_what_was_delivered_before_the_splice_is_dropped():
+    splice = Splice(OLD, {TOPIC: tick(7)})
+    splice.follow(NEW)
+    assert splice.take(NEW, [tick(7)], 0.0) == []
+    assert splice.end(OLD) == []
+    assert splice.duplicates_total == 1
+
+
+def test_a_silent_leader_loses_the_topic_and_its_late_ticks_are_dropped():
+    splice = Splice(OLD, {})
+    splice.follow(NEW)
+    splice.take(OLD, [tick(0)], 0.0)
+    assert splice.take(NEW, [tick(1), tick(2)], 1.0) == []
+    assert splice.tick(1.0 + HOLD_S / 2) == []
+    assert numbers(splice.tick(1.0 + HOLD_S)) == [1, 2]
+    assert splice.take(OLD, [tick(1), tick(2)], 2.0) == []  # it wakes up
+    assert numbers(splice.take(NEW, [tick(3)], 2.0)) == [3]
+
+
+def test_other_topics_stay_with_their_leader():
+    other = b"ZERODHA_NSE_TCS_QUOTE"
+    splice = Splice(OLD, {})
+    splice.follow(NEW)
+    splice.take(NEW, [tick(0)], 0.0)
+    splice.tick(HOLD_S)
+    assert numbers(splice.take(OLD, [tick(5, topic=other)], 1.0)) == [5]
+    assert splice.take(NEW, [tick(5, topic=other)], 1.0) == []
+
+
+def test_sessions_that_are_sampled_differently_never_step_back():
+    splice = Splice(OLD, {})
+    splice.follow(NEW)
+    assert numbers(splice.take(OLD, [tick(10)], 0.0)) == [10]
+    splice.take(NEW, [tick(8), tick(9), tick(11)], 0.0)  # 8 and 9 the old one never got
+    assert numbers(splice.end(OLD)) == [11]
+
+
+def test_a_standby_that_becomes_a_leader_can_be_followed_itself():
+    splice = Splice(1, {})
+    splice.follow(2)
+    splice.follow(3)
+    assert numbers(splice.take(1, [tick(0)], 0.0)) == [0]
+    assert splice.take(2, [tick(0), tick(1)], 0.0) == []
+    assert splice.take(3, [tick(0), tick(1), tick(2)], 0.0) == []
+    assert numbers(splice.end(1)) == [1]
+    assert numbers(splice.end(2)) == [2]
+    assert splice.generations == [3]
