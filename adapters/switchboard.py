@@ -97,6 +97,11 @@ class Switchboard:
         return self._book is not None
 
     @property
+    def waiting(self) -> int:
+        """How many topics in demand have no answer yet."""
+        return len(self._early) + sum(len(line.waiting) for line in self._lines.values())
+
+    @property
     def is_waiting(self) -> bool:
         """Whether any demand has no answer yet."""
         return bool(self._early) or any(line.waiting for line in self._lines.values())

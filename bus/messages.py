@@ -89,7 +89,15 @@ class DirectoryRequest(Struct, frozen=True, tag=True):
 
 
 class RestartRequest(Struct, frozen=True, tag=True):
-    """Restart one process."""
+    """Begin to restart one process; `hard` stops it first, without a hand-over."""
+
+    name: str
+    hard: bool = False
+    timeout_s: float = 30.0
+
+
+class ProgressRequest(Struct, frozen=True, tag=True):
+    """How far is the restart of that process?"""
 
     name: str
 
@@ -98,7 +106,9 @@ class DownRequest(Struct, frozen=True, tag=True):
     """End everything, in order."""
 
 
-Request: TypeAlias = StatusRequest | DirectoryRequest | RestartRequest | DownRequest
+Request: TypeAlias = (
+    StatusRequest | DirectoryRequest | RestartRequest | ProgressRequest | DownRequest
+)
 
 
 class SupervisorStatus(Struct, frozen=True):
@@ -135,6 +145,14 @@ class DirectoryReply(Struct, frozen=True, tag=True):
     publishers: list[PublisherEntry]
 
 
+class ProgressReply(Struct, frozen=True, tag=True):
+    """A restart so far, a line per step; `over` once nothing more happens."""
+
+    lines: list[str]
+    over: bool
+    failed: bool
+
+
 class Done(Struct, frozen=True, tag=True):
     message: str
 
@@ -145,4 +163,4 @@ class Refused(Struct, frozen=True, tag=True):
     message: str
 
 
-Reply: TypeAlias = StatusReply | DirectoryReply | Done | Refused
+Reply: TypeAlias = StatusReply | DirectoryReply | ProgressReply | Done | Refused

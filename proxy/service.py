@@ -95,6 +95,7 @@ class ProxyService:
             "delivered_per_s": totals.delivered_per_s,
             "bytes_total": totals.bytes_sent,
             "lost_total": self._subscriber.lost_total,
+            "last_gap_ms": self._subscriber.last_gap_ms,
             "auth_failures_total": totals.auth_failures,
             "slow_closed_total": totals.slow_closed,
             "malformed_total": totals.malformed + self._malformed_frames,
@@ -153,7 +154,7 @@ class ProxyService:
             if self._keys.changed():
                 for client in list(self._server.clients):
                     identity = client.session.identity
-                    if identity is not None and not self._keys.is_valid(identity):
+                    if identity is not None and not self._keys.renew(identity):
                         client.close(AUTH_FAILED, "key revoked")
             self._keys.save_use()
         except IdentityError as error:

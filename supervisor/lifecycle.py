@@ -84,6 +84,8 @@ class Lifecycle:
     heartbeat_at: float | None = None
     #: When `tick` has something to do; None: only events matter.
     deadline: float | None = None
+    #: Another generation is about to take its place: its end is not answered by a restart.
+    superseded: bool = False
 
     def __post_init__(self) -> None:
         self._backoff = Backoff(
@@ -150,6 +152,8 @@ class Lifecycle:
                 self.restarts += 1
                 return self._start_again(now)
             self._rest(State.STOPPED, "")
+        elif self.superseded:
+            self._rest(State.STOPPED, why)
         elif code == Exit.CONFIGURATION:
             self._rest(State.FAILED, why)
         elif code == Exit.CREDENTIALS:

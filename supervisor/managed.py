@@ -49,6 +49,7 @@ class Managed:
         self.stats: Stats = {}
         self._settings = settings
         self._log = log
+        self._random = random
 
     @property
     def identity(self) -> bytes:
@@ -58,6 +59,14 @@ class Managed:
     @property
     def alive(self) -> bool:
         return self.lifecycle.state in ALIVE
+
+    def twin(self) -> Managed:
+        """The same process, to be started as the next generation beside this one."""
+        twin = Managed(self.name, self.role, self._settings, self._log, self._random)
+        twin.broker, twin.last_endpoint = self.broker, self.last_endpoint
+        twin.lifecycle.generation = self.lifecycle.generation
+        twin.lifecycle.restarts = self.lifecycle.restarts + 1
+        return twin
 
     def spawn(self, control: str, secret: Secret, orphan_grace_s: float) -> None:
         """Start the lifecycle's generation. Raises OSError: the system refuses."""

@@ -31,6 +31,8 @@ from bus.messages import (
     Heartbeat,
     Hello,
     Identify,
+    ProgressReply,
+    ProgressRequest,
     PublisherEntry,
     Refused,
     Reply,
@@ -43,16 +45,17 @@ from bus.messages import (
 )
 from bus.settings import Role
 from supervisor import runfile
+from supervisor.fleet import Fleet
 from supervisor.handles import rotate
 from supervisor.lifecycle import Action, Signal, Spawn, State
 from supervisor.managed import Managed
 from supervisor.paths import StatePaths
+from supervisor.restarting import Progress, Restarter
 from supervisor.runfile import ProcessRecord, RunFile
 
 logger = logging.getLogger(__name__)
 
 START_ORDER: Final[tuple[Role, ...]] = ("simulator", "adapter", "marketdata", "proxy")
-RESTART_TIMEOUT_S: Final = 30.0
 _SIMULATOR_START_S: Final = 20.0
 #: Longer than a lifecycle takes from asking to killing.
 _STOP_S: Final = 20.0
@@ -75,7 +78,7 @@ class Supervisor:
         clock: Clock | None = None,
     ) -> None:
         self._paths = paths
-        self._processes = {process.name: process for process in processes}
+        self._fleet = Fleet(processes)
         self._orphan_grace_s = orphan_grace_s
         self._previous = previous
         self._clock = clock or SystemClock()
@@ -92,6 +95,8 @@ class Supervisor:
         )
         self._started_at = self._clock.monotonic()
         self._directory: list[PublisherEntry] = []
+        self._restarter = Restarter(self._fleet, self, self._clock)
+        self._restarts: dict[str, Progress] = {}
         self._adopting: dict[str, ProcessRecord] = {}
         self._down = asyncio.Event()
         self._wake = asyncio.Event()
@@ -127,32 +132,32 @@ class Supervisor:
             self._down.set()
             return
         logger.warning("stopping at once: %s again", reason)
-        for process in self._processes.values():
+        for process in self._fleet.all:
             process.signal(Signal.KILL)
 
     def status(self) -> StatusReply:
         now = self._clock.monotonic()
         return StatusReply(
             SupervisorStatus(os.getpid(), round(now - self._started_at, 3), __version__),
-            [process.status(now) for process in self._processes.values()],
+            [process.status(now) for process in self._fleet],
         )
 
     async def _start_all(self) -> None:
         """A simulator's port must be known before an adapter can be pointed at it."""
         now = self._clock.monotonic()
         for role in START_ORDER:
-            group = [p for p in self._of(role) if not p.alive]
+            group = [p for p in self._fleet.of(role) if not p.alive]
             for process in group:
-                self._act(process, process.lifecycle.start(now))
+                self.act(process, process.lifecycle.start(now))
             if role == "simulator":
                 await self._until(_all_have_endpoints(group), _SIMULATOR_START_S)
 
     async def _stop_all(self) -> None:
         for role in reversed(START_ORDER):
-            group = self._of(role)
+            group = self._fleet.of(role)
             now = self._clock.monotonic()
             for process in group:
-                self._act(process, process.lifecycle.stop(now))
+                self.act(process, process.lifecycle.stop(now))
             await self._until(_none_alive(group), _STOP_S)
 
     async def _adopt(self) -> None:
@@ -170,7 +175,7 @@ class Supervisor:
             _kill(record)
         self._adopting.clear()
         for record in self._previous.processes:
-            process = self._processes.get(record.name)
+            process = self._fleet.get(record.name)
             if process is not None and not process.alive:  # generations only ever grow
                 process.lifecycle.generation = record.generation
 
@@ -178,9 +183,9 @@ class Supervisor:
 
     def _on_message(self, identity: bytes, message: FromProcess) -> None:
         now = self._clock.monotonic()
-        process = self._processes.get(message.name)
-        if process is None or message.generation != process.lifecycle.generation:
-            self._on_stranger(identity, message, process, now)
+        process = self._fleet.find(message.name, message.generation)
+        if process is None:
+            self._on_stranger(identity, message, self._fleet.get(message.name), now)
             return
         match message:
             case Hello():
@@ -217,11 +222,11 @@ class Supervisor:
         self._wake.set()
 
     def _publish_directory(self) -> None:
-        entries = [e for p in self._processes.values() if (e := p.publisher()) is not None]
+        entries = self._fleet.directory()
         if entries == self._directory:
             return
         self._directory = entries
-        for process in self._processes.values():
+        for process in self._fleet.all:
             if process.alive:
                 self._control.send(process.identity, Directory(entries))
 
@@ -233,12 +238,12 @@ class Supervisor:
         while True:
             await self._sleep(_TICK_S)
             now = self._clock.monotonic()
-            for process in self._processes.values():
+            for process in self._fleet.all:
                 self._reap(process, now)
-                self._act(process, process.lifecycle.tick(now))
+                self.act(process, process.lifecycle.tick(now))
             ticks += 1
             if ticks % _LOG_CHECK_TICKS == 0:
-                for process in self._processes.values():
+                for process in self._fleet:
                     rotate(self._paths.log(process.name))
 
     def _reap(self, process: Managed, now: float) -> None:
@@ -251,11 +256,11 @@ class Supervisor:
         logger.log(
             level, "%s ended: %s", process.name, process.lifecycle.detail or f"exit code {code}"
         )
-        self._act(process, actions)
+        self.act(process, actions)
         self._publish_directory()
         self._save()
 
-    def _act(self, process: Managed, actions: list[Action]) -> None:
+    def act(self, process: Managed, actions: list[Action]) -> None:
         for action in actions:
             if isinstance(action, Spawn):
                 self._spawn(process)
@@ -287,31 +292,37 @@ class Supervisor:
             case DownRequest():
                 reply(Done("stopping"))
                 self.stop("asked to by the command line")
-            case RestartRequest(name):
-                self._spawn_task(self._restart(name, reply))
+            case RestartRequest():
+                self._restart(request, reply)
+            case ProgressRequest(name):
+                progress = self._restarts.get(name) or Progress()
+                reply(ProgressReply(list(progress.lines), progress.over, progress.failed))
 
-    async def _restart(self, name: str, reply: Callable[[Reply], None]) -> None:
-        process = self._processes.get(name)
+    def _restart(self, request: RestartRequest, reply: Callable[[Reply], None]) -> None:
+        name = request.name
+        process = self._fleet.get(name)
         if process is None:
-            known = ", ".join(self._processes)
+            known = ", ".join(self._fleet.names)
             reply(Refused(f"no process is named {name!r}; there are: {known}"))
             return
-        before = process.lifecycle.generation
-        self._act(process, process.lifecycle.restart(self._clock.monotonic()))
-        life = process.lifecycle
-        done = await self._until(
-            lambda: life.generation > before and life.state not in {State.STARTING, State.STOPPING},
-            RESTART_TIMEOUT_S,
+        running = self._restarts.get(name)
+        if running is not None and not running.over:
+            reply(Refused(f"{name} is being restarted already"))
+            return
+        progress = self._restarts[name] = Progress()
+        self._spawn_task(
+            self._restarter.restart(
+                process, progress, hard=request.hard, timeout_s=request.timeout_s
+            )
         )
-        if done and process.alive:
-            reply(Done(f"{name} restarted: generation {life.generation}, {life.state}"))
-        else:
-            reply(Refused(f"{name} did not come up: {life.state} {life.detail}".rstrip()))
+        reply(Done(f"restarting {name}"))
+
+    def changed(self) -> None:
+        """A restart changed which processes there are."""
+        self._publish_directory()
+        self._save()
 
     # --- small things ---------------------------------------------------------------------
-
-    def _of(self, role: Role) -> list[Managed]:
-        return [process for process in self._processes.values() if process.role == role]
 
     async def _until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for something that messages, exits or the time bring about."""
@@ -348,7 +359,7 @@ class Supervisor:
                 generation=p.lifecycle.generation,
                 restarts=p.lifecycle.restarts,
             )
-            for p in self._processes.values()
+            for p in self._fleet.all
             if p.handle is not None
         ]
         records += self._adopting.values()

@@ -7,13 +7,12 @@ from typing import Final
 
 import click
 
-from bus.messages import Done, DownRequest, RestartRequest
+from bus.messages import Done, DownRequest, ProgressReply, ProgressRequest, RestartRequest
 from supervisor import runfile
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError
 
 _DOWN_TIMEOUT_S: Final = 45.0
-_RESTART_TIMEOUT_S: Final = 45.0
 
 
 @click.command()
@@ -35,12 +34,36 @@ def down(instance: Instance) -> None:
 
 @click.command()
 @click.argument("name")
+@click.option("--hard", is_flag=True, help="Stop it first, then start it: no hand-over.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Seconds for the new generation to come up.",
+)
 @with_instance
-def restart(instance: Instance, name: str) -> None:
-    """Stop and start one process; the others go on.
+def restart(instance: Instance, name: str, hard: bool, timeout: float) -> None:
+    """Replace one process by its next generation; the others go on.
+
+    Adapters and the market-data service are handed over: the new generation is connected and
+    subscribed before the old one ends, and no client misses a tick. If the new one does not
+    come up, the old one stays and the command fails.
 
     \b
-    Example:
+    Examples:
       openalgo-stream restart zerodha
+      openalgo-stream restart proxy --timeout 10
     """
-    click.echo(instance.ask(RestartRequest(name), Done, _RESTART_TIMEOUT_S).message)
+    instance.ask(RestartRequest(name, hard, timeout), Done)
+    told = 0
+    while True:
+        progress = instance.ask(ProgressRequest(name), ProgressReply)
+        for line in progress.lines[told:]:
+            click.echo(line)
+        told = len(progress.lines)
+        if progress.over:
+            break
+        time.sleep(0.05)
+    if progress.failed:
+        raise UserError(f"{name} was not restarted", f"See `openalgo-stream logs {name}`.")

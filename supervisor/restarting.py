@@ -1,0 +1,151 @@
+"""Carrying out a restart: by hand-over where that can be, else stop, then start.
+
+Each restart has a `Progress` that the command line reads while it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from bus.clock import Clock
+from supervisor.fleet import Fleet
+from supervisor.handover import Handover, Phase, Step, View
+from supervisor.lifecycle import Action, Signal, State
+from supervisor.managed import Managed
+
+_LOOK_S: Final = 0.02
+#: The proxy measures a hand-over's gaps and tells with its next heartbeat but one.
+_GAP_WAIT_S: Final = 2.5
+#: Roles that can run twice for a while. The proxy cannot yet: its port is its clients'.
+_CAN_OVERLAP: Final = frozenset({"adapter", "marketdata"})
+
+
+class Progress:
+    """What a restart has come to so far."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.over = False
+        self.failed = False
+
+    def finish(self, line: str, *, failed: bool = False) -> None:
+        self.lines.append(line)
+        self.failed = failed
+        self.over = True
+
+
+class Hands(Protocol):
+    """What the supervisor does for a restart."""
+
+    def act(self, process: Managed, actions: list[Action]) -> None: ...
+
+    def changed(self) -> None:
+        """Processes came or went: directory and run file are to be written anew."""
+        ...
+
+
+class Restarter:
+    """Restarts processes of a fleet, one restart per name at a time."""
+
+    def __init__(self, fleet: Fleet, hands: Hands, clock: Clock) -> None:
+        self._fleet = fleet
+        self._hands = hands
+        self._clock = clock
+
+    async def restart(
+        self, process: Managed, progress: Progress, *, hard: bool, timeout_s: float
+    ) -> None:
+        """Replace a process; `progress` says how it went."""
+        if hard or not self._can_hand_over(process):
+            await self._stop_and_start(process, progress, timeout_s)
+        else:
+            await self._hand_over(process, progress, timeout_s)
+
+    @staticmethod
+    def _can_hand_over(process: Managed) -> bool:
+        """A broker may allow one session only; one that does nothing has nothing to keep."""
+        return (
+            process.role in _CAN_OVERLAP
+            and process.lifecycle.state is State.RUNNING
+            and process.stats.get("may_overlap", True) is True
+        )
+
+    async def _hand_over(self, old: Managed, progress: Progress, timeout_s: float) -> None:
+        now = self._clock.monotonic
+        new = self._fleet.prepare(old)
+        self._hands.act(new, new.lifecycle.start(now()))
+        handover = Handover(old.name, new.lifecycle.generation, now(), timeout_s)
+        progress.lines = handover.lines
+        while not handover.over:
+            for step in handover.observe(now(), _view(old), _view(new)):
+                if step is Step.STOP_OLD:
+                    self._hands.act(old, old.lifecycle.stop(now()))
+                else:
+                    new.lifecycle.stop(now())
+                    new.signal(Signal.KILL)
+            await asyncio.sleep(_LOOK_S)
+        if handover.phase is Phase.DONE:
+            self._fleet.promote(old.name)
+            self._hands.changed()
+            gap = await self._longest_gap()
+            progress.finish(f"{old.name} restarted: generation {new.lifecycle.generation}{gap}")
+            return
+        await self._until(lambda: not new.alive, timeout_s)
+        self._fleet.dismiss(old.name)
+        self._hands.changed()
+        if not old.alive:
+            self._hands.act(old, old.lifecycle.start(now()))
+        progress.finish(
+            f"{old.name} was not restarted; generation {old.lifecycle.generation} is "
+            f"{old.lifecycle.state}",
+            failed=True,
+        )
+
+    async def _stop_and_start(self, process: Managed, progress: Progress, timeout_s: float) -> None:
+        life = process.lifecycle
+        before, began = life.generation, self._clock.monotonic()
+        self._hands.act(process, life.restart(began))
+        came = await self._until(
+            lambda: life.generation > before and _is_settled(life.state), timeout_s
+        )
+        took_ms = (self._clock.monotonic() - began) * 1000
+        if came and process.alive:
+            progress.finish(
+                f"{process.name} restarted: generation {life.generation}, {life.state}, "
+                f"{took_ms:.0f} ms without it"
+            )
+        else:
+            progress.finish(
+                f"{process.name} did not come up: {life.state} {life.detail}".rstrip(), failed=True
+            )
+
+    async def _longest_gap(self) -> str:
+        """As the proxy's clients saw it; unknown while it has not told."""
+        (proxy,) = self._fleet.of("proxy")[:1] or (None,)
+        if proxy is None:
+            return ""
+        before = proxy.lifecycle.heartbeat_at
+        told: Callable[[], bool] = lambda: proxy.lifecycle.heartbeat_at != before  # noqa: E731
+        await self._until(told, _GAP_WAIT_S)
+        before = proxy.lifecycle.heartbeat_at
+        await self._until(told, _GAP_WAIT_S)
+        gap_ms = proxy.stats.get("last_gap_ms")
+        return f", longest gap {gap_ms:.1f} ms" if isinstance(gap_ms, (int, float)) else ""
+
+    async def _until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        deadline = self._clock.monotonic() + timeout_s
+        while not condition():
+            if self._clock.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return True
+
+
+def _view(process: Managed) -> View:
+    return View(process.lifecycle.state, process.stats, process.lifecycle.detail)
+
+
+def _is_settled(state: State) -> bool:
+    return state not in {State.STARTING, State.STOPPING}
