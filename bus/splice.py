@@ -63,12 +63,14 @@ class _Lag:
 
 
 class _Topic:
-    __slots__ = ("changed_hands", "lags", "last", "leader")
+    __slots__ = ("changed_hands", "lags", "last", "leader", "owed")
 
     def __init__(self, leader: int, last: Frame | None) -> None:
         self.leader = leader
         self.last = last
         self.changed_hands = False
+        #: What the leader before delivered and this one has yet to pass.
+        self.owed: deque[int] = deque()
         self.lags: dict[int, _Lag] = {}
 
     def lag(self, generation: int) -> _Lag:
@@ -111,7 +113,8 @@ class Splice:
         for frame in frames:
             topic = self._topic(frame.topic)
             if generation == topic.leader:
-                self._deliver(topic, frame, out)
+                if not topic.owed or self._is_news(topic, frame):
+                    self._deliver(topic, frame, out)
             else:
                 self._follow(topic.lag(generation), frame, now)
         return out
@@ -186,11 +189,27 @@ class Splice:
         topic.changed_hands = True
         if before in self.generations:
             topic.lag(before)  # it may wake up: what the new leader delivers is remembered
-        for held in lag.ahead if lag is not None else ():
-            if topic.last is None or not _goes_back(held.frame, topic.last):
-                self._deliver(topic, held.frame, out)
-            else:
+        if lag is None:
+            return
+        topic.owed = lag.delivered
+        for held in lag.ahead:
+            if _goes_back(held.frame, topic.last):
                 self.duplicates_total += 1
+            else:  # it is past all that the other one delivered
+                topic.owed = deque()
+                self._deliver(topic, held.frame, out)
+
+    def _is_news(self, topic: _Topic, frame: Frame) -> bool:
+        """Whether a new leader has come past what the one before it delivered."""
+        content = _content(frame)
+        if content in topic.owed:
+            while topic.owed.popleft() != content:
+                pass
+        elif not _goes_back(frame, topic.last):
+            topic.owed.clear()
+            return True
+        self.duplicates_total += 1
+        return False
 
 
 def _content(frame: Frame) -> int:
@@ -201,8 +220,10 @@ def _content(frame: Frame) -> int:
     return hash(payload)
 
 
-def _goes_back(frame: Frame, last: Frame) -> bool:
+def _goes_back(frame: Frame, last: Frame | None) -> bool:
     """Whether a tick lies before the last one delivered, by the broker's time or volume."""
+    if last is None:
+        return False
     try:
         new, old = _place(frame.payload), _place(last.payload)
     except msgspec.DecodeError:

@@ -69,6 +69,4 @@ class Fleet:
         successor = self._successors.pop(name)
         current = self._current[name]
         current.lifecycle.superseded = False
-        # A generation's number is never used twice, even if it came to nothing.
-        if not current.alive:
-            current.lifecycle.generation = successor.lifecycle.generation
+        current.lifecycle.used = successor.lifecycle.used

@@ -40,12 +40,27 @@ class Step(enum.Enum):
     KILL_NEW = enum.auto()
 
 
+#: States from which a generation does not come up any more.
+_HOPELESS: Final = frozenset(
+    {State.STOPPED, State.BACKOFF, State.CRASH_LOOP, State.FAILED, State.NEEDS_TOKEN}
+)
+
+
 class View(Struct, frozen=True):
     """What is known of one of the two now."""
 
     state: State
     stats: Stats
     detail: str = ""
+
+    @property
+    def hopeless(self) -> str:
+        """Why it does not come up any more; empty while it may."""
+        if self.state in _HOPELESS:
+            return self.detail or self.state
+        if self.stats.get("broker_state") == State.NEEDS_TOKEN:
+            return f"the broker refuses the credentials: {self.stats.get('broker_detail', '')}"
+        return ""
 
     @property
     def topics(self) -> int:
@@ -64,10 +79,6 @@ class View(Struct, frozen=True):
         return value if isinstance(value, int) else 0
 
 
-#: States from which a generation does not come up any more.
-_HOPELESS: Final = frozenset(
-    {State.STOPPED, State.BACKOFF, State.CRASH_LOOP, State.FAILED, State.NEEDS_TOKEN}
-)
 _BEFORE_STOPPING: Final = frozenset(
     {Phase.STARTING, Phase.CONNECTING, Phase.COVERING, Phase.SETTLING}
 )
@@ -92,8 +103,8 @@ class Handover:
     def observe(self, now: float, old: View, new: View) -> list[Step]:
         """Take the next step, if it is time for it."""
         if self.phase in _BEFORE_STOPPING:
-            if new.state in _HOPELESS:
-                return self._fail(now, f"it did not come up: {new.detail or new.state}")
+            if new.hopeless:
+                return self._fail(now, f"it did not come up: {new.hopeless}")
             if now >= self._deadline:
                 return self._fail(now, f"it was still {self.phase} when the time was up")
             if old.state in _HOPELESS:  # nothing to keep: the new one is all there is

@@ -86,6 +86,8 @@ class Lifecycle:
     deadline: float | None = None
     #: Another generation is about to take its place: its end is not answered by a restart.
     superseded: bool = False
+    #: The highest generation used by anybody of this name; numbers are never used twice.
+    used: int = 0
 
     def __post_init__(self) -> None:
         self._backoff = Backoff(
@@ -181,7 +183,7 @@ class Lifecycle:
     # --- transitions ----------------------------------------------------------------------
 
     def _spawn(self, now: float) -> list[Action]:
-        self.generation += 1
+        self.generation = self.used = max(self.generation, self.used) + 1
         self.state, self.detail = State.STARTING, ""
         self.started_at, self.heartbeat_at = now, None
         self.deadline = now + START_TIMEOUT_S

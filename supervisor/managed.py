@@ -64,7 +64,7 @@ class Managed:
         """The same process, to be started as the next generation beside this one."""
         twin = Managed(self.name, self.role, self._settings, self._log, self._random)
         twin.broker, twin.last_endpoint = self.broker, self.last_endpoint
-        twin.lifecycle.generation = self.lifecycle.generation
+        twin.lifecycle.used = max(self.lifecycle.generation, self.lifecycle.used)
         twin.lifecycle.restarts = self.lifecycle.restarts + 1
         return twin
 

@@ -16,8 +16,9 @@ from supervisor.lifecycle import Action, Signal, State
 from supervisor.managed import Managed
 
 _LOOK_S: Final = 0.02
-#: The proxy measures a hand-over's gaps and tells with its next heartbeat but one.
-_GAP_WAIT_S: Final = 2.5
+_FRESH_S: Final = 1.5
+#: What the proxy's clients got from the new generation by then tells the gaps.
+_GAP_WAIT_S: Final = 0.5
 #: Roles that can run twice for a while. The proxy cannot yet: its port is its clients'.
 _CAN_OVERLAP: Final = frozenset({"adapter", "marketdata"})
 
@@ -40,6 +41,10 @@ class Hands(Protocol):
     """What the supervisor does for a restart."""
 
     def act(self, process: Managed, actions: list[Action]) -> None: ...
+
+    def ask_report(self, process: Managed) -> None:
+        """Have a process send a heartbeat now."""
+        ...
 
     def changed(self) -> None:
         """Processes came or went: directory and run file are to be written anew."""
@@ -74,6 +79,7 @@ class Restarter:
 
     async def _hand_over(self, old: Managed, progress: Progress, timeout_s: float) -> None:
         now = self._clock.monotonic
+        await self._fresh(old)
         new = self._fleet.prepare(old)
         self._hands.act(new, new.lifecycle.start(now()))
         handover = Handover(old.name, new.lifecycle.generation, now(), timeout_s)
@@ -85,6 +91,8 @@ class Restarter:
                 else:
                     new.lifecycle.stop(now())
                     new.signal(Signal.KILL)
+            for process in (old, new):
+                self._hands.ask_report(process)
             await asyncio.sleep(_LOOK_S)
         if handover.phase is Phase.DONE:
             self._fleet.promote(old.name)
@@ -123,16 +131,20 @@ class Restarter:
 
     async def _longest_gap(self) -> str:
         """As the proxy's clients saw it; unknown while it has not told."""
-        (proxy,) = self._fleet.of("proxy")[:1] or (None,)
-        if proxy is None:
+        proxies = self._fleet.of("proxy")
+        if not proxies:
             return ""
-        before = proxy.lifecycle.heartbeat_at
-        told: Callable[[], bool] = lambda: proxy.lifecycle.heartbeat_at != before  # noqa: E731
-        await self._until(told, _GAP_WAIT_S)
-        before = proxy.lifecycle.heartbeat_at
-        await self._until(told, _GAP_WAIT_S)
+        proxy = proxies[0]
+        await asyncio.sleep(_GAP_WAIT_S)
+        await self._fresh(proxy)
         gap_ms = proxy.stats.get("last_gap_ms")
         return f", longest gap {gap_ms:.1f} ms" if isinstance(gap_ms, (int, float)) else ""
+
+    async def _fresh(self, process: Managed) -> None:
+        """Wait for figures of this moment; one that hangs has none, and is gone on without."""
+        before = process.lifecycle.heartbeat_at
+        self._hands.ask_report(process)
+        await self._until(lambda: process.lifecycle.heartbeat_at != before, _FRESH_S)
 
     async def _until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         deadline = self._clock.monotonic() + timeout_s

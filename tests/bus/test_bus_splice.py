@@ -8,6 +8,7 @@ from bus.frames import OWN_CLOCK, Frame, Kind
 from bus.splice import HOLD_S, Splice
 
 OLD, NEW = 1, 2
+END = -1
 TOPIC = b"ZERODHA_NSE_SBIN_QUOTE"
 
 
@@ -25,42 +26,36 @@ def numbers(frames):
 
 @st.composite
 def overlaps(draw):
-    """The old one sends 0..cut, the new one from join <= cut on, greeted by an earlier tick.
+    """The old one sends 0..cut and ends, the new one from join <= cut + 1 on.
 
-    The order of arrival is any that keeps each one's own order.
+    The new one may be greeted by the tick before `join`, which the old one was sent before,
+    and which has arrived. Beyond that the order of arrival is any that keeps each one's own.
     """
     total = draw(st.integers(1, 30))
     cut = draw(st.integers(0, total - 1))
     join = draw(st.integers(0, cut + 1))
-    greeting = [join - 1] if join and draw(st.booleans()) else []
-    old = list(range(cut + 1))
-    new = greeting + list(range(join, total))
-    turns = draw(st.lists(st.sampled_from([OLD, NEW]), min_size=len(old) + len(new)))
-    # Before it was greeted the new one knows nothing that the broker has not sent by then.
-    return total, old, new, join, turns
+    greeted = join > 0 and draw(st.booleans())
+    old = [(OLD, number) for number in range(cut + 1)] + [(OLD, END)]
+    new = [(NEW, number) for number in range(join - greeted, total)]
+    arrived = old[:join] if greeted else []
+    rest = [old[len(arrived) :], new]
+    while rest[0] and rest[1]:
+        arrived.append(rest[draw(st.integers(0, 1))].pop(0))
+    return total, arrived + rest[0] + rest[1]
 
 
 @given(overlaps(), st.booleans())
-@settings(max_examples=500)
+@settings(max_examples=1000)
 def test_every_interleaving_gives_each_tick_once_and_in_order(overlap, own_clock):
-    total, old, new, join, turns = overlap
+    total, arrivals = overlap
     splice = Splice(OLD, {})
     splice.follow(NEW)
     out = []
-    waiting = {OLD: list(old), NEW: list(new)}
-    stamps = iter(range(1, 10_000))
-    # The greeting repeats what the old session was sent before; that has arrived.
-    first = join if new and new[0] < join else 0
-    while waiting[OLD] or waiting[NEW]:
-        turn = turns.pop() if turns else OLD
-        if old[0] <= first - 1 and waiting[OLD] and waiting[OLD][0] < first:
-            turn = OLD
-        if not waiting[turn]:
-            turn = NEW if turn == OLD else OLD
-        number = waiting[turn].pop(0)
-        stamp = next(stamps) if own_clock else 0
-        out += splice.take(turn, [tick(number, own_clock=stamp)], now=0.0)
-    out += splice.end(OLD)
+    for stamp, (generation, number) in enumerate(arrivals, start=1):
+        if number == END:
+            out += splice.end(generation)
+        else:
+            out += splice.take(generation, [tick(number, own_clock=own_clock and stamp)], 0.0)
     assert numbers(out) == list(range(total))
     assert splice.leader == NEW
     assert numbers(splice.take(NEW, [tick(total)], 0.0)) == [total]
