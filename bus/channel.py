@@ -19,7 +19,7 @@ from bus import sockets
 from bus.drain import Drain
 from bus.errors import ControlError, UnreachableError
 from bus.messages import FromProcess, Reply, Request, ToProcess
-from bus.secret import Secret
+from bus.secret import Secret, decode_secret, encode_secret
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +32,12 @@ class Sealer(Generic[M]):
 
     def __init__(self, secret: Secret, kind: Any) -> None:
         self._key = secret.reveal().encode()
-        self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(kind)
+        self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(
+            kind, dec_hook=decode_secret
+        )
 
     def seal(self, message: object) -> bytes:
-        body = msgspec.msgpack.encode(message)
+        body = msgspec.msgpack.encode(message, enc_hook=encode_secret)
         return self._mac(body) + body
 
     def open(self, data: bytes) -> M:

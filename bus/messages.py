@@ -1,7 +1,8 @@
 """The control plane's messages: typed structs, MessagePack on the wire.
 
 process -> supervisor   Hello once (and again when asked), Heartbeat every second
-supervisor -> process   Acknowledge for each heartbeat, Identify, Directory, Stop
+supervisor -> process   Acknowledge for each heartbeat, Report, Identify, Directory,
+                        ListClients, Credentials, Stop
 command line -> supervisor, and its answers: the Request and Reply unions
 """
 
@@ -11,6 +12,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from bus.secret import Secret
 from bus.settings import Role
 
 #: Values in a process's counters: numbers and short words.
@@ -50,13 +52,47 @@ class Heartbeat(Struct, frozen=True, tag=True):
     stats: Stats
 
 
-FromProcess: TypeAlias = Hello | Heartbeat
+class ClientStatus(Struct, frozen=True, kw_only=True):
+    """One client of a proxy process. `key` is the name of its API key, empty before login.
+
+    `conflated` counts updates that a newer one took the place of, `dropped` messages thrown
+    away, `queue_bytes` what waits for it now.
+    """
+
+    id: str
+    key: str
+    user: str
+    address: str
+    profile: str
+    connected_s: float
+    subscriptions: int
+    queue_bytes: int
+    delivered: int
+    conflating: bool
+    conflated: int
+    dropped: int
+
+
+class Clients(Struct, frozen=True, tag=True):
+    """The answer to `ListClients`: those with the most trouble, out of `total`."""
+
+    name: str
+    generation: int
+    clients: list[ClientStatus]
+    total: int
+
+
+FromProcess: TypeAlias = Hello | Heartbeat | Clients
 
 # --- supervisor to process ----------------------------------------------------------------
 
 
 class Acknowledge(Struct, frozen=True, tag=True):
     """The supervisor is there."""
+
+
+class Report(Struct, frozen=True, tag=True):
+    """Send a heartbeat now: somebody needs fresh figures."""
 
 
 class Identify(Struct, frozen=True, tag=True):
@@ -69,13 +105,25 @@ class Directory(Struct, frozen=True, tag=True):
     publishers: list[PublisherEntry]
 
 
+class ListClients(Struct, frozen=True, tag=True):
+    """Who is connected to you? Asked of proxies."""
+
+
 class Stop(Struct, frozen=True, tag=True):
     """Finish and exit."""
 
     reason: str
 
 
-ToProcess: TypeAlias = Acknowledge | Identify | Directory | Stop
+class Credentials(Struct, frozen=True, tag=True):
+    """To an adapter: use these from now on. All of them, not only what is new."""
+
+    values: dict[str, Secret]
+
+
+ToProcess: TypeAlias = (
+    Acknowledge | Report | Identify | Directory | ListClients | Stop | Credentials
+)
 
 # --- command line to supervisor -----------------------------------------------------------
 
@@ -106,8 +154,17 @@ class DownRequest(Struct, frozen=True, tag=True):
     """End everything, in order."""
 
 
+class ClientsRequest(Struct, frozen=True, tag=True):
+    """Who is connected to the proxies?"""
+
+
 Request: TypeAlias = (
-    StatusRequest | DirectoryRequest | RestartRequest | ProgressRequest | DownRequest
+    StatusRequest
+    | DirectoryRequest
+    | RestartRequest
+    | ProgressRequest
+    | DownRequest
+    | ClientsRequest
 )
 
 
@@ -153,6 +210,19 @@ class ProgressReply(Struct, frozen=True, tag=True):
     failed: bool
 
 
+class ProxyClients(Struct, frozen=True):
+    """The clients of one proxy process; `total` is None when it did not answer in time."""
+
+    name: str
+    generation: int
+    total: int | None = None
+    clients: list[ClientStatus] = []
+
+
+class ClientsReply(Struct, frozen=True, tag=True):
+    proxies: list[ProxyClients]
+
+
 class Done(Struct, frozen=True, tag=True):
     message: str
 
@@ -163,4 +233,4 @@ class Refused(Struct, frozen=True, tag=True):
     message: str
 
 
-Reply: TypeAlias = StatusReply | DirectoryReply | ProgressReply | Done | Refused
+Reply: TypeAlias = StatusReply | DirectoryReply | ProgressReply | ClientsReply | Done | Refused

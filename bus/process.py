@@ -1,9 +1,9 @@
 """The shell around every supervised process: settings in, hello, heartbeats, stop.
 
 The supervisor starts `python -m <package>` and writes one line of JSON, a `Bootstrap`, to its
-standard input; secrets travel on that private pipe and nowhere else. The process then says
-hello on the control plane and beats once a second from its event loop, so that a beat means
-"my loop turns", not "my pid exists".
+standard input; secrets travel on that private pipe, and new ones for an adapter on the control
+plane, which is bound to loopback. The process then says hello on the control plane and beats
+once a second from its event loop, so that a beat means "my loop turns", not "my pid exists".
 
 A dead supervisor stops nothing: the control socket reconnects by itself, and only when nobody
 has answered for `orphan_grace_s` does the process end itself.
@@ -18,9 +18,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 import zmq
@@ -33,11 +33,16 @@ from bus.exits import Exit
 from bus.logs import configure
 from bus.messages import (
     Acknowledge,
+    Clients,
+    ClientStatus,
+    Credentials,
     Directory,
     Heartbeat,
     Hello,
     Identify,
+    ListClients,
     PublisherEntry,
+    Report,
     Stats,
     Stop,
     ToProcess,
@@ -48,6 +53,8 @@ from bus.settings import Role
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 1.0
+#: Clients in one answer: a control message has at most 1 MiB.
+CLIENTS_TOLD: Final = 2000
 S = TypeVar("S")
 
 
@@ -111,6 +118,24 @@ class Service(Protocol):
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
         """The directory changed."""
+        ...
+
+
+@runtime_checkable
+class TakesCredentials(Protocol):
+    """A service that can go on with new credentials."""
+
+    def renew(self, credentials: Mapping[str, Secret]) -> None:
+        """Use these from now on."""
+        ...
+
+
+@runtime_checkable
+class HasClients(Protocol):
+    """A service that others connect to."""
+
+    def clients(self) -> tuple[list[ClientStatus], int]:
+        """Those with the most trouble, at most `CLIENTS_TOLD`, and how many there are."""
         ...
 
 
@@ -206,11 +231,21 @@ class _Shell:
         match message:
             case Acknowledge():
                 pass
+            case Report():
+                self._wake.set()
             case Identify():
                 self._say_hello()
                 self._wake.set()
             case Directory(publishers):
                 self._service.follow(publishers)
+            case Credentials(values):
+                if isinstance(self._service, TakesCredentials):
+                    self._service.renew(values)
+            case ListClients():
+                if isinstance(self._service, HasClients):
+                    listed, total = self._service.clients()
+                    boot = self._boot
+                    self._control.send(Clients(boot.name, boot.generation, listed, total))
             case Stop(reason):
                 self._stop(reason)
 

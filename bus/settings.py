@@ -6,10 +6,12 @@ users.
 
 from __future__ import annotations
 
+from datetime import date, time
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from bus.access import AccessSettings
 from bus.secret import Secret
 
 Role: TypeAlias = Literal["adapter", "proxy", "marketdata", "simulator"]
@@ -28,12 +30,33 @@ class AdapterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     url: str = ""
     #: What the broker's sheet asks for; each value is literal, `env:VAR` or `file:PATH`.
     credentials: dict[str, Secret] = {}
-    #: Path or URL of the instrument master; `simulator:NAME` is that simulator's.
+    #: Path or URL of the instrument master; `simulator:NAME` is that simulator's, and
+    #: `openalgo:PATH` the table of an OpenAlgo database.
     instruments: str = ""
+    #: Time of day in India at which the master is loaded anew. Zerodha makes its own at 08:30.
+    instruments_at: time = time(8, 35)
     #: Instruments per broker connection; the broker's own limit when left out.
     symbols_per_connection: Positive | None = None
     #: Broker connections at most; the broker's own limit when left out.
     connections: Positive | None = None
+    #: Whether clients are told of the account's orders, where the broker pushes them.
+    orders: bool = True
+
+
+class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[market]`: what is known of the exchanges."""
+
+    #: Days on which they do not trade, beside Saturdays and Sundays.
+    holidays: list[date] = []
+
+
+class AdapterBootstrap(Struct, frozen=True, kw_only=True):
+    """What an adapter's process is told: its section of the file, and what is around it."""
+
+    adapter: AdapterSettings
+    market: MarketSettings = MarketSettings()
+    #: Directory for the instrument master; kept in memory only when empty.
+    state: str = ""
 
 
 class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,12 +72,36 @@ class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_queue: Positive = 1024
     #: Largest client frame in bytes; a larger one closes with 1009.
     max_message_bytes: Positive = 1 << 20
-    #: Bytes that may wait for one client before it is closed with 4008.
+    #: Past so many waiting bytes, or when the oldest waits for so long, a client gets the
+    #: latest value per topic in place of every tick, until it keeps up again.
+    conflate_above_bytes: Positive = 1 << 20
+    conflate_after_s: PositiveSeconds = 2.0
+    #: Seconds that such a client may go without emptying its buffer before it is closed
+    #: with 4008.
+    stall_timeout_s: PositiveSeconds = 30.0
+    #: Bytes that may wait for one client before it is closed with 4008 at once.
     max_backlog_bytes: Positive = 16 << 20
     #: Exchange of a symbol that names none.
     default_exchange: str = "NSE"
     #: What `get_supported_brokers` answers; the configured adapters' brokers when empty.
     brokers: list[str] = []
+    #: PEM files of the certificate chain and its key: then it is `wss://`. Looked at every
+    #: second, loaded again when they change.
+    tls_certificate: str = ""
+    tls_key: str = ""
+    #: Pages whose browsers may connect, `https://NAME[:PORT]`; those of loopback always may.
+    origins: list[str] = []
+    #: Names under which clients may address us; addresses, loopback and `origins` always do.
+    hosts: list[str] = []
+    #: Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed.
+    trusted_proxies: list[str] = []
+    #: Said in words: listen for other machines without TLS, keys and prices in clear text.
+    allow_insecure_remote: bool = False
+    #: Processes that share the port and the clients; more than one is not for Windows.
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    #: What `GET /api/websocket/config` tells browsers to connect to; the address served when
+    #: empty.
+    public_url: str = ""
 
 
 class AdapterEntry(Struct, frozen=True):
@@ -74,6 +121,8 @@ class ProxyBootstrap(Struct, frozen=True, kw_only=True):
     keys_path: str
     #: Where OpenAlgo's health page looks for the proxy's figures; not written when empty.
     stats_path: str = ""
+    #: Roles, limits, and who else knows users.
+    access: AccessSettings = AccessSettings()
 
 
 class MarketDataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -82,6 +82,22 @@ def request(context: zmq.Context[zmq.Socket[bytes]], timeout_ms: int) -> zmq.Soc
     return socket
 
 
+def listener(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    """A SUB that others connect to: OpenAlgo's own bus, on which its proxy binds."""
+    socket = _make(context, zmq.SUB)
+    socket.set(zmq.RCVHWM, CONTROL_HIGH_WATER_MARK)
+    socket.set(zmq.LINGER, 0)
+    return socket
+
+
+def announcer(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    """An XPUB for one message to a `listener`; it sees when the listener subscribes."""
+    socket = _make(context, zmq.XPUB)
+    socket.set(zmq.LINGER, CONTROL_LINGER_MS)
+    socket.set(zmq.RECONNECT_IVL, _RECONNECT_MS)
+    return socket
+
+
 def bound_endpoint(socket: zmq.Socket[bytes]) -> str:
     """Where a socket was bound, with the port that the kernel chose."""
     return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")

@@ -13,8 +13,10 @@ from typing import Final
 import msgspec
 
 from bus.settings import (
+    AdapterBootstrap,
     AdapterEntry,
     AdapterSettings,
+    MarketSettings,
     ProxyBootstrap,
     SimulatorSettings,
 )
@@ -32,7 +34,7 @@ def processes(config: Config, paths: StatePaths, random: Random) -> list[Managed
         for name, settings in config.simulators.items()
     }
     adapters = [
-        _adapter(name, settings, simulators, paths, random)
+        _adapter(name, settings, config.market, simulators, paths, random)
         for name, settings in config.adapters.items()
     ]
     entries = [AdapterEntry(name, a.broker) for name, a in config.adapters.items()]
@@ -63,12 +65,13 @@ def _simulator(
 def _adapter(
     name: str,
     settings: AdapterSettings,
+    market: MarketSettings,
     simulators: dict[str, Managed],
     paths: StatePaths,
     random: Random,
 ) -> Managed:
-    def current() -> AdapterSettings:
-        return msgspec.structs.replace(
+    def current() -> AdapterBootstrap:
+        adapter = msgspec.structs.replace(
             settings,
             url=_aimed(settings.url, simulators, lambda address: address),
             instruments=_aimed(
@@ -77,6 +80,7 @@ def _adapter(
                 lambda address: address.replace("ws://", "http://") + "/instruments",
             ),
         )
+        return AdapterBootstrap(adapter=adapter, market=market, state=str(paths.instruments))
 
     managed = Managed(name, "adapter", current, paths.log(name), random)
     managed.broker = settings.broker

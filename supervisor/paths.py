@@ -20,6 +20,11 @@ class StatePaths:
         return self.root / "keys.db"
 
     @property
+    def instruments(self) -> Path:
+        """Instrument masters, one file per adapter."""
+        return self.root / "instruments"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -8,49 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import psutil
 import zmq
 
-from bus import __version__
 from bus.channel import CommandServer, ControlServer
 from bus.clock import Clock, SystemClock
 from bus.messages import (
     Acknowledge,
+    Clients,
     Directory,
-    DirectoryReply,
-    DirectoryRequest,
-    Done,
-    DownRequest,
     FromProcess,
     Heartbeat,
     Hello,
     Identify,
-    ProgressReply,
-    ProgressRequest,
     PublisherEntry,
-    Refused,
-    Reply,
-    Request,
-    RestartRequest,
+    Report,
     StatusReply,
-    StatusRequest,
     Stop,
-    SupervisorStatus,
+    ToProcess,
 )
 from bus.settings import Role
 from supervisor import runfile
+from supervisor.adoption import Adoption
+from supervisor.commands import Commands
 from supervisor.fleet import Fleet
 from supervisor.handles import rotate
 from supervisor.lifecycle import Action, Signal, Spawn, State
 from supervisor.managed import Managed
 from supervisor.paths import StatePaths
-from supervisor.restarting import Progress, Restarter
+from supervisor.restarting import Restarter
 from supervisor.runfile import ProcessRecord, RunFile
 
 logger = logging.getLogger(__name__)
@@ -90,38 +81,37 @@ class Supervisor:
             on_message=self._on_message,
             **({"endpoint": previous.control} if previous else {}),
         )
-        self._commands = CommandServer(
-            self._context, secret=self._secret, on_request=self._on_request
+        restarter = Restarter(self._fleet, self, self._clock)
+        self._commands = Commands(self, self._fleet, restarter, self._clock)
+        self._command_server = CommandServer(
+            self._context, secret=self._secret, on_request=self._commands.answer
         )
-        self._started_at = self._clock.monotonic()
         self._directory: list[PublisherEntry] = []
-        self._restarter = Restarter(self._fleet, self, self._clock)
-        self._restarts: dict[str, Progress] = {}
-        self._adopting: dict[str, ProcessRecord] = {}
+        self._adoption = Adoption(previous.processes if previous else ())
         self._down = asyncio.Event()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- the life of the supervisor -------------------------------------------------------
 
-    async def run(self, on_up: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def run(self, on_up: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """Start everything, keep it running until told to stop, end everything."""
         self._catch_signals()
         self._save()
-        watcher = asyncio.create_task(self._watch())
+        watcher = self.begin(self._watch())
         try:
             await self._adopt()
             await self._start_all()
             if on_up is not None:
-                self._spawn_task(on_up())
+                self.begin(on_up())
             await self._down.wait()
         finally:
-            for task in self._tasks:
-                task.cancel()
+            # A restart under way must not start anything any more.
+            await _cancel(self._tasks - {watcher})
             await self._stop_all()
-            watcher.cancel()
+            await _cancel({watcher})
             self._control.close()
-            self._commands.close()
+            self._command_server.close()
             self._context.term()
             self._paths.run_file.unlink(missing_ok=True)
 
@@ -136,11 +126,7 @@ class Supervisor:
             process.signal(Signal.KILL)
 
     def status(self) -> StatusReply:
-        now = self._clock.monotonic()
-        return StatusReply(
-            SupervisorStatus(os.getpid(), round(now - self._started_at, 3), __version__),
-            [process.status(now) for process in self._fleet],
-        )
+        return self._commands.status()
 
     async def _start_all(self) -> None:
         """A simulator's port must be known before an adapter can be pointed at it."""
@@ -150,7 +136,7 @@ class Supervisor:
             for process in group:
                 self.act(process, process.lifecycle.start(now))
             if role == "simulator":
-                await self._until(_all_have_endpoints(group), _SIMULATOR_START_S)
+                await self.until(_all_have_endpoints(group), _SIMULATOR_START_S)
 
     async def _stop_all(self) -> None:
         for role in reversed(START_ORDER):
@@ -158,26 +144,18 @@ class Supervisor:
             now = self._clock.monotonic()
             for process in group:
                 self.act(process, process.lifecycle.stop(now))
-            await self._until(_none_alive(group), _STOP_S)
+            await self.until(_none_alive(group), _STOP_S)
 
     async def _adopt(self) -> None:
         """Take on what an earlier supervisor left running: same pids, same ports."""
         if self._previous is None:
             return
-        self._adopting = {
-            record.name: record
-            for record in self._previous.processes
-            if runfile.is_alive(record.pid, record.create_time)
-        }
-        await self._until(lambda: not self._adopting, _ADOPTION_S)
-        for record in self._adopting.values():
-            logger.warning("%s (pid %d) does not answer; ending it", record.name, record.pid)
-            _kill(record)
-        self._adopting.clear()
+        await self.until(lambda: not self._adoption.waiting, _ADOPTION_S)
+        self._adoption.give_up()
         for record in self._previous.processes:
             process = self._fleet.get(record.name)
             if process is not None and not process.alive:  # generations only ever grow
-                process.lifecycle.generation = record.generation
+                process.lifecycle.used = record.generation
 
     # --- what processes say ---------------------------------------------------------------
 
@@ -199,6 +177,8 @@ class Supervisor:
                 self._control.send(identity, Acknowledge())
                 if process.lifecycle.state is not before:
                     logger.info("%s is %s", process.name, process.lifecycle.state)
+            case Clients():
+                self._commands.heard(message)
         self._publish_directory()
         self._wake.set()
 
@@ -209,8 +189,8 @@ class Supervisor:
         if not isinstance(message, Hello):
             self._control.send(identity, Identify())
             return
-        record = self._adopting.pop(message.name, None)
-        if process is not None and record is not None and record.pid == message.pid:
+        record = self._adoption.claim(message)
+        if process is not None and not process.alive and record is not None:
             age_s = max(0.0, self._clock.unix_ns() / 1e9 - record.create_time)
             process.adopt(message, record.restarts, age_s, now)
             logger.info("adopted %s, pid %d", message.name, message.pid)
@@ -281,50 +261,21 @@ class Supervisor:
             process.lifecycle.exited(now, 1, f"cannot be started: {error}")
         self._save()
 
-    # --- what the command line asks -------------------------------------------------------
+    # --- for restarts and commands --------------------------------------------------------
 
-    def _on_request(self, request: Request, reply: Callable[[Reply], None]) -> None:
-        match request:
-            case StatusRequest():
-                reply(self.status())
-            case DirectoryRequest():
-                reply(DirectoryReply(self._directory))
-            case DownRequest():
-                reply(Done("stopping"))
-                self.stop("asked to by the command line")
-            case RestartRequest():
-                self._restart(request, reply)
-            case ProgressRequest(name):
-                progress = self._restarts.get(name) or Progress()
-                reply(ProgressReply(list(progress.lines), progress.over, progress.failed))
+    def ask_report(self, process: Managed) -> None:
+        self.tell(process, Report())
 
-    def _restart(self, request: RestartRequest, reply: Callable[[Reply], None]) -> None:
-        name = request.name
-        process = self._fleet.get(name)
-        if process is None:
-            known = ", ".join(self._fleet.names)
-            reply(Refused(f"no process is named {name!r}; there are: {known}"))
-            return
-        running = self._restarts.get(name)
-        if running is not None and not running.over:
-            reply(Refused(f"{name} is being restarted already"))
-            return
-        progress = self._restarts[name] = Progress()
-        self._spawn_task(
-            self._restarter.restart(
-                process, progress, hard=request.hard, timeout_s=request.timeout_s
-            )
-        )
-        reply(Done(f"restarting {name}"))
+    def tell(self, process: Managed, message: ToProcess) -> bool:
+        """Whether the process was there to be told."""
+        return process.alive and self._control.send(process.identity, message)
 
     def changed(self) -> None:
         """A restart changed which processes there are."""
         self._publish_directory()
         self._save()
 
-    # --- small things ---------------------------------------------------------------------
-
-    async def _until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for something that messages, exits or the time bring about."""
         deadline = self._clock.monotonic() + timeout_s
         while not condition():
@@ -340,13 +291,18 @@ class Supervisor:
             return
         self._wake.clear()
 
-    def _spawn_task(self, work: Awaitable[None]) -> None:
-        async def carry() -> None:
-            await work
-
-        task = asyncio.create_task(carry())
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something beside; a defect in it ends the supervisor, and is not lost."""
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a defect of the supervisor", exc_info=error)
+            self.stop("a defect")
 
     def _save(self) -> None:
         """What a later supervisor needs to know, should this one die."""
@@ -362,13 +318,13 @@ class Supervisor:
             for p in self._fleet.all
             if p.handle is not None
         ]
-        records += self._adopting.values()
+        records += self._adoption.waiting
         runfile.write(
             self._paths.run_file,
             RunFile(
                 pid=me.pid,
                 create_time=me.create_time(),
-                commands=self._commands.endpoint,
+                commands=self._command_server.endpoint,
                 control=self._control.endpoint,
                 secret=self._secret,
                 processes=records,
@@ -384,19 +340,15 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGCHLD, self._wake.set)
 
 
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def _all_have_endpoints(group: list[Managed]) -> Callable[[], bool]:
     return lambda: all(process.endpoint for process in group)
 
 
 def _none_alive(group: list[Managed]) -> Callable[[], bool]:
     return lambda: not any(process.alive for process in group)
-
-
-def _kill(record: ProcessRecord) -> None:
-    try:
-        process = psutil.Process(record.pid)
-        if abs(process.create_time() - record.create_time) < 1.0:
-            process.kill()
-            process.wait(5)
-    except psutil.Error as error:
-        logger.debug("%s was gone already: %s", record.name, error)

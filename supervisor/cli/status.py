@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from bus.messages import ProcessStatus, Stats, StatusReply, StatusRequest
+from supervisor.cli import clients
 from supervisor.cli.instance import Instance, with_instance
 
 if TYPE_CHECKING:
@@ -22,15 +23,20 @@ _BAD = frozenset({"failed", "crash_loop", "needs_token"})
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", "-w", is_flag=True, help="Refresh once a second until Ctrl-C.")
+@click.option("--clients", "show_clients", is_flag=True, help="Show the connected clients.")
 @with_instance
-def status(instance: Instance, as_json: bool, watch: bool) -> None:
+def status(instance: Instance, as_json: bool, watch: bool, show_clients: bool) -> None:
     """Show every process: state, restarts, CPU, memory, ticks and losses.
 
     \b
     Examples:
       openalgo-stream status --watch
+      openalgo-stream status --clients
       openalgo-stream status --json | jq '.processes[].state'
     """
+    if show_clients:
+        clients.show(instance, as_json=as_json)
+        return
     while True:
         reply = instance.ask(StatusRequest(), StatusReply)
         if watch and not as_json:

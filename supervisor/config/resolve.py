@@ -47,6 +47,8 @@ def _file(value: str, where: str, base: Path, problems: list[str]) -> str:
     """A path made absolute and looked at; URLs and simulators pass."""
     if not value or "://" in value or value.startswith("simulator:"):
         return value
+    if value.startswith("openalgo:"):
+        return "openalgo:" + _file(value.removeprefix("openalgo:"), where, base, problems)
     path = (base / value).absolute()
     try:
         with path.open("rb"):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from bus.settings import (
     AdapterSettings,
     MarketDataSettings,
+    MarketSettings,
     PositiveSeconds,
     ProxySettings,
     SimulatorSettings,
@@ -43,6 +44,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     paths: PathSettings = PathSettings()
     proxy: ProxySettings = ProxySettings()
     marketdata: MarketDataSettings = MarketDataSettings()
+    market: MarketSettings = MarketSettings()
     adapters: dict[str, AdapterSettings] = {}
     simulators: dict[str, SimulatorSettings] = {}
 

@@ -1,0 +1,53 @@
+"""Taking on what an earlier supervisor left running: same pids, same ports, same generations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import psutil
+
+from bus.messages import Hello
+from supervisor import runfile
+from supervisor.runfile import ProcessRecord
+
+logger = logging.getLogger(__name__)
+
+
+class Adoption:
+    """The processes of the last run that are still alive and have not been heard of yet."""
+
+    def __init__(self, records: Iterable[ProcessRecord]) -> None:
+        self._waiting = {
+            record.pid: record
+            for record in records
+            if runfile.is_alive(record.pid, record.create_time)
+        }
+
+    @property
+    def waiting(self) -> list[ProcessRecord]:
+        return list(self._waiting.values())
+
+    def claim(self, hello: Hello) -> ProcessRecord | None:
+        """The record of the process that says hello, once; None for a stranger."""
+        record = self._waiting.get(hello.pid)
+        if record is None or (record.name, record.generation) != (hello.name, hello.generation):
+            return None
+        return self._waiting.pop(hello.pid)
+
+    def give_up(self) -> None:
+        """End what did not say hello: it hangs, and its place is needed."""
+        for record in self.waiting:
+            logger.warning("%s (pid %d) does not answer; ending it", record.name, record.pid)
+            _kill(record)
+        self._waiting.clear()
+
+
+def _kill(record: ProcessRecord) -> None:
+    try:
+        process = psutil.Process(record.pid)
+        if abs(process.create_time() - record.create_time) < 1.0:
+            process.kill()
+            process.wait(5)
+    except psutil.Error as error:
+        logger.debug("%s was gone already: %s", record.name, error)

@@ -1,0 +1,114 @@
+"""What the command line asks of a running supervisor, and how it is answered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from bus import __version__
+from bus.clock import Clock
+from bus.messages import (
+    Clients,
+    ClientsRequest,
+    DirectoryReply,
+    DirectoryRequest,
+    Done,
+    DownRequest,
+    ListClients,
+    ProgressReply,
+    ProgressRequest,
+    Refused,
+    Reply,
+    Request,
+    RestartRequest,
+    StatusReply,
+    StatusRequest,
+    SupervisorStatus,
+    ToProcess,
+)
+from supervisor.fleet import Fleet
+from supervisor.managed import Managed
+from supervisor.restarting import Progress, Restarter
+from supervisor.rollcall import ANSWER_WAIT_S, RollCall
+
+
+class Shell(Protocol):
+    """What the supervisor lends its commands."""
+
+    def stop(self, reason: str) -> None: ...
+    def tell(self, process: Managed, message: ToProcess) -> bool: ...
+    def begin(self, work: Coroutine[Any, Any, None]) -> object: ...
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool: ...
+
+
+class Commands:
+    """Answers requests, at once or when there is something to tell."""
+
+    def __init__(self, shell: Shell, fleet: Fleet, restarter: Restarter, clock: Clock) -> None:
+        self._shell = shell
+        self._fleet = fleet
+        self._restarter = restarter
+        self._clock = clock
+        self._started_at = clock.monotonic()
+        self._restarts: dict[str, Progress] = {}
+        self._roll_calls: list[RollCall] = []
+
+    def answer(self, request: Request, reply: Callable[[Reply], None]) -> None:
+        match request:
+            case StatusRequest():
+                reply(self.status())
+            case DirectoryRequest():
+                reply(DirectoryReply(self._fleet.directory()))
+            case DownRequest():
+                reply(Done("stopping"))
+                self._shell.stop("asked to by the command line")
+            case RestartRequest():
+                reply(self._restart(request))
+            case ProgressRequest(name):
+                progress = self._restarts.get(name) or Progress()
+                reply(ProgressReply(list(progress.lines), progress.over, progress.failed))
+            case ClientsRequest():
+                self._shell.begin(self._call_roll(reply))
+
+    def status(self) -> StatusReply:
+        now = self._clock.monotonic()
+        return StatusReply(
+            SupervisorStatus(os.getpid(), round(now - self._started_at, 3), __version__),
+            [process.status(now) for process in self._fleet],
+        )
+
+    def heard(self, message: Clients) -> None:
+        """A proxy told who its clients are."""
+        for roll_call in self._roll_calls:
+            roll_call.heard(message)
+
+    def _restart(self, request: RestartRequest) -> Reply:
+        name = request.name
+        process = self._fleet.get(name)
+        if process is None:
+            return Refused(
+                f"no process is named {name!r}; there are: {', '.join(self._fleet.names)}"
+            )
+        running = self._restarts.get(name)
+        if running is not None and not running.over:
+            return Refused(f"{name} is being restarted already")
+        progress = self._restarts[name] = Progress()
+        self._shell.begin(
+            self._restarter.restart(
+                process, progress, hard=request.hard, timeout_s=request.timeout_s
+            )
+        )
+        return Done(f"restarting {name}")
+
+    async def _call_roll(self, reply: Callable[[Reply], None]) -> None:
+        asked = [
+            (proxy.name, proxy.lifecycle.generation)
+            for proxy in self._fleet.of("proxy")
+            if proxy.alive and self._shell.tell(proxy, ListClients())
+        ]
+        roll_call = RollCall(asked)
+        self._roll_calls.append(roll_call)
+        await self._shell.until(lambda: roll_call.complete, ANSWER_WAIT_S)
+        self._roll_calls.remove(roll_call)
+        reply(roll_call.reply())

@@ -1,0 +1,139 @@
+"""What lies in the state directory: run file, lock, log rotation, adoption."""
+
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from bus.messages import Hello
+from bus.secret import Secret
+from supervisor import handles, runfile
+from supervisor.adoption import Adoption
+from supervisor.lock import Lock, LockedError
+from supervisor.paths import StatePaths
+from supervisor.runfile import ProcessRecord, RunFile
+
+
+def record(process, name="zerodha", generation=3):
+    return ProcessRecord(
+        name=name,
+        pid=process.pid,
+        create_time=psutil.Process(process.pid).create_time(),
+        generation=generation,
+        restarts=1,
+    )
+
+
+@pytest.fixture
+def sleeper():
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_run_file_is_read_as_it_was_written_and_is_its_owners(tmp_path):
+    run = RunFile(pid=1, create_time=2.0, commands="tcp://a", control="tcp://b", secret=Secret("s"))
+    runfile.write(tmp_path / "run.json", run)
+    assert runfile.read(tmp_path / "run.json") == run
+    assert (tmp_path / "run.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_missing_or_broken_run_file_is_none(tmp_path):
+    assert runfile.read(tmp_path / "run.json") is None
+    (tmp_path / "run.json").write_text("{")
+    assert runfile.read(tmp_path / "run.json") is None
+
+
+def test_a_process_is_known_by_pid_and_create_time(sleeper):
+    one = record(sleeper)
+    assert runfile.is_alive(one.pid, one.create_time)
+    assert not runfile.is_alive(one.pid, one.create_time - 100)
+    sleeper.kill()
+    sleeper.wait()
+    assert not runfile.is_alive(one.pid, one.create_time)
+
+
+def test_a_lock_is_held_once_and_freed_by_release_or_death(tmp_path):
+    path = tmp_path / "lock"
+    lock = Lock(path)
+    with pytest.raises(LockedError):
+        Lock(path)
+    lock.release()
+    code = (
+        "import sys, time; from pathlib import Path; from supervisor.lock import Lock; "
+        "lock = Lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
+    with holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(LockedError):
+            Lock(path)
+        holder.kill()
+    Lock(path).release()
+
+
+def test_adoption_takes_only_the_very_process(sleeper):
+    one = record(sleeper)
+    adoption = Adoption([one])
+    hello = Hello("zerodha", "adapter", one.pid, one.generation, "tcp://x", "0")
+    for stranger in (
+        Hello("zerodha", "adapter", one.pid + 1, one.generation, "tcp://x", "0"),
+        Hello("zerodha", "adapter", one.pid, one.generation + 1, "tcp://x", "0"),
+        Hello("angel", "adapter", one.pid, one.generation, "tcp://x", "0"),
+    ):
+        assert adoption.claim(stranger) is None
+    assert adoption.claim(hello) == one
+    assert adoption.claim(hello) is None
+    assert adoption.waiting == []
+
+
+def test_adoption_ends_what_says_nothing(sleeper):
+    one = record(sleeper)
+    adoption = Adoption([one])
+    adoption.give_up()
+    assert not runfile.is_alive(one.pid, one.create_time)
+    assert adoption.waiting == []
+
+
+def test_two_generations_of_one_name_are_told_apart(sleeper):
+    old = record(sleeper)
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with other:
+        new = record(other, generation=4)
+        adoption = Adoption([old, new])
+        hello = Hello("zerodha", "adapter", new.pid, 4, "tcp://x", "0")
+        assert adoption.claim(hello) == new
+        assert adoption.waiting == [old]
+        other.kill()
+
+
+def test_a_log_that_has_grown_is_kept_once_and_its_writer_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(handles, "_LOG_LIMIT_BYTES", 10)
+    log = tmp_path / "a.log"
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(descriptor, b"twelve bytes")
+    handles.rotate(log)
+    os.write(descriptor, b"more")
+    os.close(descriptor)
+    assert log.read_bytes() == b"more"
+    assert (tmp_path / "a.log.1").read_bytes() == b"twelve bytes"
+    handles.rotate(log)
+    assert log.read_bytes() == b"more"
+    handles.rotate(tmp_path / "none.log")
+
+
+def test_an_exit_is_explained_in_words():
+    assert handles.explain_exit(78) == "exit code 78"
+    assert handles.explain_exit(-9) == "ended by SIGKILL"
+    assert handles.explain_exit(-250) == "ended by signal 250"
+
+
+def test_the_state_directory_is_made_for_its_owner(tmp_path):
+    paths = StatePaths(tmp_path / "a" / "b")
+    paths.make()
+    paths.make()
+    assert paths.root.stat().st_mode & 0o077 == 0
+    assert paths.log("zerodha") == tmp_path / "a" / "b" / "logs" / "zerodha.log"
