@@ -150,6 +150,14 @@ class ProgressRequest(Struct, frozen=True, tag=True):
     name: str
 
 
+class TokenRequest(Struct, frozen=True, tag=True):
+    """Let an adapter use a new credential from now on; how far that is, `ProgressRequest` asks."""
+
+    name: str
+    field: str
+    value: Secret
+
+
 class DownRequest(Struct, frozen=True, tag=True):
     """End everything, in order."""
 
@@ -163,6 +171,7 @@ Request: TypeAlias = (
     | DirectoryRequest
     | RestartRequest
     | ProgressRequest
+    | TokenRequest
     | DownRequest
     | ClientsRequest
 )

@@ -21,6 +21,7 @@ from bus.secret import Secret
 from bus.topics import EVENT_MARK, NUL, event_topic
 
 _SUBSCRIBE: Final = 1
+_SUBSCRIBE_BYTE: Final = bytes((_SUBSCRIBE,))
 _EVENT_BYTE: Final = EVENT_MARK.encode()
 
 
@@ -50,6 +51,7 @@ class Publisher:
         self._event_topic = event_topic(adapter)
         self._sequences: dict[bytes, int] = {}
         self._demanded_topics: set[bytes] = set()
+        self._state = b""
         self._on_demand = on_demand
         self._clock = clock or SystemClock()
         self._socket = sockets.publisher(context, welcome.make(secret, adapter, generation))
@@ -65,6 +67,11 @@ class Publisher:
     def publish_event(self, payload: bytes, received_ns: int) -> None:
         """Send an event about this adapter (`bus.events`)."""
         self._emit(self._event_topic, Kind.EVENT, 0, received_ns, payload)
+
+    def publish_state(self, payload: bytes, received_ns: int) -> None:
+        """Send an event that stands until the next state: who comes later is told it, too."""
+        self._state = payload
+        self.publish_event(payload, received_ns)
 
     @property
     def topics(self) -> int:
@@ -98,6 +105,8 @@ class Publisher:
             for message in batch
             if message.endswith(NUL) and len(message) > 2 and message[1:2] != _EVENT_BYTE
         ]
+        if self._state and _SUBSCRIBE_BYTE + self._event_topic in batch:
+            self.publish_event(self._state, self._clock.unix_ns())
         for topic, wanted in demands:
             (self._demanded_topics.add if wanted else self._demanded_topics.discard)(topic)
         if demands:

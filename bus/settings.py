@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from bus.access import AccessSettings
 from bus.secret import Secret
 
-Role: TypeAlias = Literal["adapter", "proxy", "marketdata", "simulator"]
+Role: TypeAlias = Literal["adapter", "proxy", "marketdata", "simulator", "tap"]
 
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 PositiveSeconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -130,6 +130,18 @@ class MarketDataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     #: Forget an instrument that had no tick for this long, in seconds.
     forget_after_s: PositiveSeconds = 86400.0
+
+
+class TapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tap]`: a ZeroMQ PUB with `[topic, json]` for consumers of OpenAlgo's own feed."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    #: 0: the kernel chooses.
+    port: Port = 5555
+    topics: Literal["EXCHANGE_SYMBOL_MODE", "BROKER_EXCHANGE_SYMBOL_MODE"] = (
+        "EXCHANGE_SYMBOL_MODE"
+    )
 
 
 class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,6 +56,14 @@ def subscriber(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     return socket
 
 
+def classic_publisher(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    """A plain PUB for consumers that are not ours."""
+    socket = _make(context, zmq.PUB)
+    socket.set(zmq.SNDHWM, DATA_HIGH_WATER_MARK)
+    socket.set(zmq.LINGER, PUBLISHER_LINGER_MS)
+    return socket
+
+
 def router(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     """The supervisor's end of the control plane."""
     socket = _control(context, zmq.ROUTER)

@@ -11,6 +11,7 @@ from bus.clock import Clock
 from bus.messages import (
     Clients,
     ClientsRequest,
+    Credentials,
     DirectoryReply,
     DirectoryRequest,
     Done,
@@ -25,12 +26,16 @@ from bus.messages import (
     StatusReply,
     StatusRequest,
     SupervisorStatus,
+    TokenRequest,
     ToProcess,
 )
+from supervisor.errors import UserError
 from supervisor.fleet import Fleet
+from supervisor.lifecycle import State
 from supervisor.managed import Managed
 from supervisor.restarting import Progress, Restarter
 from supervisor.rollcall import ANSWER_WAIT_S, RollCall
+from supervisor.vault import Vault
 
 
 class Shell(Protocol):
@@ -45,10 +50,13 @@ class Shell(Protocol):
 class Commands:
     """Answers requests, at once or when there is something to tell."""
 
-    def __init__(self, shell: Shell, fleet: Fleet, restarter: Restarter, clock: Clock) -> None:
+    def __init__(
+        self, shell: Shell, fleet: Fleet, restarter: Restarter, vault: Vault, clock: Clock
+    ) -> None:
         self._shell = shell
         self._fleet = fleet
         self._restarter = restarter
+        self._vault = vault
         self._clock = clock
         self._started_at = clock.monotonic()
         self._restarts: dict[str, Progress] = {}
@@ -68,6 +76,8 @@ class Commands:
             case ProgressRequest(name):
                 progress = self._restarts.get(name) or Progress()
                 reply(ProgressReply(list(progress.lines), progress.over, progress.failed))
+            case TokenRequest():
+                reply(self._take_token(request))
             case ClientsRequest():
                 self._shell.begin(self._call_roll(reply))
 
@@ -100,6 +110,20 @@ class Commands:
             )
         )
         return Done(f"restarting {name}")
+
+    def _take_token(self, request: TokenRequest) -> Reply:
+        """One that runs is handed over; one that waits for a token is told, and goes on."""
+        try:
+            self._vault.replace(request.name, {request.field: request.value})
+        except UserError as error:
+            return Refused(str(error))
+        process = self._fleet.get(request.name)
+        if process is None or process.lifecycle.state is State.RUNNING or not process.alive:
+            return self._restart(RestartRequest(request.name))
+        self._shell.tell(process, Credentials(self._vault.of(request.name)))
+        progress = self._restarts[request.name] = Progress()
+        progress.finish(f"{request.name} goes on with the new {request.field}")
+        return Done("told")
 
     async def _call_roll(self, reply: Callable[[Reply], None]) -> None:
         asked = [

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from bus.access import AccessSettings
 from bus.settings import (
     AdapterBootstrap,
     AdapterEntry,
@@ -23,22 +24,30 @@ from bus.settings import (
 from supervisor.config import Config
 from supervisor.managed import Managed
 from supervisor.paths import StatePaths
+from supervisor.vault import Vault
 
 _SIMULATOR: Final = "simulator:"
 
 
-def processes(config: Config, paths: StatePaths, random: Random) -> list[Managed]:
+def processes(config: Config, vault: Vault, paths: StatePaths, random: Random) -> list[Managed]:
     """Every process of a configuration, in the order in which `status` shows them."""
     simulators = {
         name: _simulator(name, settings, paths, random)
         for name, settings in config.simulators.items()
     }
     adapters = [
-        _adapter(name, settings, config.market, simulators, paths, random)
+        _adapter(name, settings, config.market, simulators, vault, paths, random)
         for name, settings in config.adapters.items()
     ]
     entries = [AdapterEntry(name, a.broker) for name, a in config.adapters.items()]
-    proxy_settings = ProxyBootstrap(proxy=config.proxy, adapters=entries, keys_path=str(paths.keys))
+    proxy_settings = ProxyBootstrap(
+        proxy=config.proxy,
+        adapters=entries,
+        keys_path=str(paths.keys),
+        access=AccessSettings(
+            roles=config.roles, limits=config.limits, openalgo=config.openalgo, jwt=config.jwt
+        ),
+    )
     return [
         *simulators.values(),
         *adapters,
@@ -67,12 +76,14 @@ def _adapter(
     settings: AdapterSettings,
     market: MarketSettings,
     simulators: dict[str, Managed],
+    vault: Vault,
     paths: StatePaths,
     random: Random,
 ) -> Managed:
     def current() -> AdapterBootstrap:
         adapter = msgspec.structs.replace(
             settings,
+            credentials=vault.of(name),
             url=_aimed(settings.url, simulators, lambda address: address),
             instruments=_aimed(
                 settings.instruments,

@@ -24,6 +24,7 @@ MODULES: Final[dict[Role, str]] = {
     "proxy": "proxy",
     "marketdata": "marketdata",
     "simulator": "simulators",
+    "tap": "proxy.tap",
 }
 
 

@@ -43,11 +43,12 @@ from supervisor.managed import Managed
 from supervisor.paths import StatePaths
 from supervisor.restarting import Restarter
 from supervisor.runfile import ProcessRecord, RunFile
+from supervisor.vault import Vault
 
 logger = logging.getLogger(__name__)
 
-START_ORDER: Final[tuple[Role, ...]] = ("simulator", "adapter", "marketdata", "proxy")
-_SIMULATOR_START_S: Final = 20.0
+START_ORDER: Final[tuple[Role, ...]] = ("simulator", "adapter", "marketdata", "tap", "proxy")
+_START_S: Final = 20.0
 #: Longer than a lifecycle takes from asking to killing.
 _STOP_S: Final = 20.0
 _TICK_S: Final = 0.1
@@ -64,6 +65,7 @@ class Supervisor:
         paths: StatePaths,
         processes: list[Managed],
         *,
+        vault: Vault,
         orphan_grace_s: float,
         previous: RunFile | None,
         clock: Clock | None = None,
@@ -82,7 +84,7 @@ class Supervisor:
             **({"endpoint": previous.control} if previous else {}),
         )
         restarter = Restarter(self._fleet, self, self._clock)
-        self._commands = Commands(self, self._fleet, restarter, self._clock)
+        self._commands = Commands(self, self._fleet, restarter, vault, self._clock)
         self._command_server = CommandServer(
             self._context, secret=self._secret, on_request=self._commands.answer
         )
@@ -133,10 +135,14 @@ class Supervisor:
         now = self._clock.monotonic()
         for role in START_ORDER:
             group = [p for p in self._fleet.of(role) if not p.alive]
-            for process in group:
+            # Proxies share the port that the first of them got.
+            first, others = (group[:1], group[1:]) if role == "proxy" else (group, [])
+            for process in first:
                 self.act(process, process.lifecycle.start(now))
-            if role == "simulator":
-                await self.until(_all_have_endpoints(group), _SIMULATOR_START_S)
+            if role == "simulator" or others:
+                await self.until(_all_have_endpoints(first), _START_S)
+            for process in others:
+                self.act(process, process.lifecycle.start(now))
 
     async def _stop_all(self) -> None:
         for role in reversed(START_ORDER):

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "logs": "logs",
     "tail": "tail",
     "keys": "keys",
+    "token": "token",
     "simulate": "simulate",
     "decode": "decode",
 }

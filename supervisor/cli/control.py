@@ -7,9 +7,10 @@ from typing import Final
 
 import click
 
-from bus.messages import Done, DownRequest, ProgressReply, ProgressRequest, RestartRequest
+from bus.messages import Done, DownRequest, RestartRequest
 from supervisor import runfile
 from supervisor.cli.instance import Instance, with_instance
+from supervisor.cli.progress import follow
 from supervisor.errors import UserError
 
 _DOWN_TIMEOUT_S: Final = 45.0
@@ -56,14 +57,4 @@ def restart(instance: Instance, name: str, hard: bool, timeout: float) -> None:
       openalgo-stream restart proxy --timeout 10
     """
     instance.ask(RestartRequest(name, hard, timeout), Done)
-    told = 0
-    while True:
-        progress = instance.ask(ProgressRequest(name), ProgressReply)
-        for line in progress.lines[told:]:
-            click.echo(line)
-        told = len(progress.lines)
-        if progress.over:
-            break
-        time.sleep(0.05)
-    if progress.failed:
-        raise UserError(f"{name} was not restarted", f"See `openalgo-stream logs {name}`.")
+    follow(instance, name)

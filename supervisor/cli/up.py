@@ -26,6 +26,7 @@ from supervisor.lifecycle import State
 from supervisor.lock import Lock, LockedError
 from supervisor.paths import StatePaths
 from supervisor.supervisor import Supervisor
+from supervisor.vault import Vault
 
 _UP_TIMEOUT_S: Final = 30.0
 #: States in which waiting a moment longer changes nothing.
@@ -112,9 +113,11 @@ async def _run(
     demo: bool,
     introduce: bool,
 ) -> None:
+    vault = Vault(settings)
     supervisor = Supervisor(
         paths,
-        compose.processes(settings, paths, Random()),
+        compose.processes(settings, vault, paths, Random()),
+        vault=vault,
         orphan_grace_s=settings.supervisor.orphan_grace_s,
         previous=previous,
     )

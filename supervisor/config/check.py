@@ -104,8 +104,3 @@ def values(config: Config) -> Iterator[str]:
                     f"adapters.{name}.{key}: no [simulators.{target[10:]}] in this file; "
                     "add it or name another"
                 )
-    if config.proxy.host not in {"127.0.0.1", "::1", "localhost"}:
-        yield (
-            f"proxy.host: {config.proxy.host!r} is reachable from other machines, which this "
-            "version does not protect; use 127.0.0.1, behind a TLS proxy if need be"
-        )

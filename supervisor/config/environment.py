@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bus.secret import Secret
 from supervisor.config.schema import Config
 
 #: OpenAlgo's variable -> section and key here.
@@ -27,8 +28,13 @@ OPENALGO_VARIABLES: Final = {
 }
 
 
+#: Sections whose keys may be set by `OPENALGO_STREAM_<SECTION>_<KEY>`.
+_SECTIONS: Final = ("supervisor", "paths", "proxy", "marketdata", "limits", "openalgo", "jwt")
+_YES_NO: Final = {"true": True, "false": False, "1": True, "0": False}
+
+
 def fill(table: dict[str, Any], environ: Mapping[str, str]) -> None:
-    for section in ("supervisor", "paths", "proxy", "marketdata"):
+    for section in _SECTIONS:
         kind = next(f.type for f in msgspec.structs.fields(Config) if f.name == section)
         for field in msgspec.structs.fields(kind):
             text = environ.get(f"OPENALGO_STREAM_{section}_{field.name}".upper())
@@ -55,7 +61,9 @@ def _default(table: dict[str, Any], section: str, key: str, value: Any) -> None:
 def _typed(text: str, kind: Any) -> Any:
     if kind == list[str]:
         return [part.strip() for part in text.split(",") if part.strip()]
-    return text if kind is str else _number(text)
+    if kind is bool:
+        return _YES_NO.get(text.strip().lower(), text)
+    return text if kind in {str, Secret} else _number(text)
 
 
 def _number(text: str) -> int | float | str:

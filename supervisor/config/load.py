@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.config import check
+from bus.access import BUILT_IN_ROLES
+from supervisor.config import check, check_access
 from supervisor.config.environment import fill
-from supervisor.config.resolve import resolve
+from supervisor.config.resolve import openalgo_settings, resolve
 from supervisor.config.schema import Config
 from supervisor.errors import ConfigError, UserError
 from supervisor.paths import default_state
@@ -50,6 +51,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     config = Config(**built)
     problems += check.names(config)
     problems += check.values(config)
+    problems += check_access.access(config)
     config = resolve(config, path, environ, problems)
     _stop_at(problems, path)
     return config
@@ -66,6 +68,24 @@ def state_directory(path: Path | None) -> Path:
     if isinstance(state, str) and state:
         return (path.parent if path is not None else Path.cwd()) / state
     return default_state(path)
+
+
+def role_names(path: Path | None) -> list[str]:
+    """The roles that keys can have, without checking the rest of the configuration."""
+    section = {} if path is None else _read(path).get("roles", {})
+    return sorted(BUILT_IN_ROLES.keys() | (section.keys() if isinstance(section, dict) else ()))
+
+
+def openalgo_bus(path: Path | None) -> str:
+    """Where OpenAlgo's processes publish session changes; empty when that cannot be told."""
+    section = {} if path is None else _read(path).get("openalgo", {})
+    if path is None or not section:
+        return ""
+    problems: list[str] = []
+    built = dict(check.convert({"openalgo": section}, problems))
+    if problems:
+        return ""
+    return openalgo_settings(Config(**built), path.parent, os.environ, problems).bus
 
 
 def _read(path: Path) -> dict[str, Any]:

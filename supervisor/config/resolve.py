@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from bus.access import JwtSettings, OpenAlgoSettings
 from bus.secret import Secret
+from supervisor.config import openalgo
 from supervisor.config.schema import Config, PathSettings
 from supervisor.paths import default_state
+
+_MIN_JWT_SECRET_BYTES: Final = 32
 
 
 def resolve(
@@ -39,8 +44,49 @@ def resolve(
         for name, simulator in config.simulators.items()
     }
     return msgspec.structs.replace(
-        config, paths=PathSettings(state=str(state)), adapters=adapters, simulators=simulators
+        config,
+        paths=PathSettings(state=str(state)),
+        adapters=adapters,
+        simulators=simulators,
+        proxy=msgspec.structs.replace(
+            config.proxy,
+            tls_certificate=_file(
+                config.proxy.tls_certificate, "proxy.tls_certificate", base, problems
+            ),
+            tls_key=_file(config.proxy.tls_key, "proxy.tls_key", base, problems),
+        ),
+        openalgo=openalgo_settings(config, base, environ, problems),
+        jwt=_jwt(config.jwt, base, environ, problems),
     )
+
+
+def openalgo_settings(
+    config: Config, base: Path, environ: Mapping[str, str], problems: list[str]
+) -> OpenAlgoSettings:
+    """`[openalgo]`, completed from that install."""
+    completed = openalgo.complete(
+        config.openalgo,
+        base,
+        environ,
+        problems,
+        lambda value, where: _credential(value, where, base, environ, problems),
+    )
+    if not openalgo.is_local(completed.bus) and not config.proxy.allow_insecure_remote:
+        problems.append(
+            f"openalgo.bus: {completed.bus} can be reached from other machines, and nobody there "
+            'has to prove who they are; use 127.0.0.1 (ZMQ_HOST) or bus = "off"'
+        )
+    return completed
+
+
+def _jwt(
+    jwt: JwtSettings, base: Path, environ: Mapping[str, str], problems: list[str]
+) -> JwtSettings:
+    secret = _credential(jwt.secret, "jwt.secret", base, environ, problems)
+    if secret and len(secret.reveal().encode()) < _MIN_JWT_SECRET_BYTES:
+        problems.append("jwt.secret: HS256 needs 32 bytes at least")
+    jwks = _file(jwt.jwks, "jwt.jwks", base, problems)
+    return msgspec.structs.replace(jwt, secret=secret, jwks=jwks)
 
 
 def _file(value: str, where: str, base: Path, problems: list[str]) -> str:

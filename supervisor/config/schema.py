@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from bus.access import JwtSettings, LimitSettings, OpenAlgoSettings, RoleSettings
 from bus.settings import (
     AdapterSettings,
     MarketDataSettings,
@@ -14,12 +15,14 @@ from bus.settings import (
     PositiveSeconds,
     ProxySettings,
     SimulatorSettings,
+    TapSettings,
 )
 
 #: Sections that hold one table per name, and the shape of such a table.
 NAMED_SECTIONS: Final[dict[str, type[Struct]]] = {
     "adapters": AdapterSettings,
     "simulators": SimulatorSettings,
+    "roles": RoleSettings,
 }
 
 
@@ -45,8 +48,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proxy: ProxySettings = ProxySettings()
     marketdata: MarketDataSettings = MarketDataSettings()
     market: MarketSettings = MarketSettings()
+    tap: TapSettings = TapSettings()
     adapters: dict[str, AdapterSettings] = {}
     simulators: dict[str, SimulatorSettings] = {}
+    roles: dict[str, RoleSettings] = {}
+    limits: LimitSettings = LimitSettings()
+    openalgo: OpenAlgoSettings = OpenAlgoSettings()
+    jwt: JwtSettings = JwtSettings()
 
     @property
     def state(self) -> Path:

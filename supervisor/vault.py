@@ -1,0 +1,41 @@
+"""The adapters' credentials: the configuration's, and those that came later.
+
+Brokers' tokens live for a day. A new one is kept here, in memory, for every later generation
+of its adapter; the next `up` reads what the configuration names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bus.secret import Secret
+from supervisor.config import Config
+from supervisor.errors import UserError
+
+
+class Vault:
+    """Credentials by adapter."""
+
+    def __init__(self, config: Config) -> None:
+        self._credentials = {
+            name: dict(adapter.credentials) for name, adapter in config.adapters.items()
+        }
+
+    def of(self, adapter: str) -> dict[str, Secret]:
+        return dict(self._credentials.get(adapter, {}))
+
+    def replace(self, adapter: str, values: Mapping[str, Secret]) -> None:
+        """Use these from now on; the others stay.
+
+        Raises:
+            UserError: no such adapter, or it has no credential of that name.
+        """
+        known = self._credentials.get(adapter)
+        if known is None:
+            names = ", ".join(self._credentials) or "none"
+            raise UserError(f"no adapter is named {adapter!r}; there are: {names}")
+        for name in values:
+            if name not in known:
+                names = ", ".join(sorted(known)) or "none"
+                raise UserError(f"{adapter} has no credential {name!r}; it has: {names}")
+        known.update(values)

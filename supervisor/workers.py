@@ -1,0 +1,45 @@
+"""The proxy's processes: one, or several that share a port and the clients.
+
+The kernel gives each new connection to one of them. They are named `proxy`, `proxy-2`, ...
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+from bus.settings import ProxyBootstrap
+from supervisor.managed import Managed
+from supervisor.paths import StatePaths
+
+
+def names(workers: int) -> list[str]:
+    return ["proxy", *(f"proxy-{number}" for number in range(2, workers + 1))]
+
+
+def proxies(boot: ProxyBootstrap, paths: StatePaths, random: Random) -> list[Managed]:
+    """One process per worker; what OpenAlgo's health page reads is the first one's to write."""
+    named = names(boot.proxy.workers)
+    if len(named) == 1:
+        return [Managed(named[0], "proxy", lambda: boot, paths.log(named[0]), random)]
+    processes: list[Managed] = []
+
+    def settings_of(number: int) -> ProxyBootstrap:
+        port = boot.proxy.port or next(filter(None, map(_port_of, processes)), 0)
+        if number and not port:
+            raise ChildProcessError(f"{named[0]} has no port yet")
+        proxy = msgspec.structs.replace(boot.proxy, port=port)
+        stats_path = "" if number else boot.stats_path
+        return msgspec.structs.replace(boot, proxy=proxy, stats_path=stats_path)
+
+    for number, name in enumerate(named):
+        processes.append(
+            Managed(name, "proxy", lambda n=number: settings_of(n), paths.log(name), random)
+        )
+    return processes
+
+
+def _port_of(process: Managed) -> int:
+    """The port that it has or had; a second life takes the same, as the others hold it."""
+    return int(process.last_endpoint.rpartition(":")[2]) if process.last_endpoint else 0
