@@ -1,0 +1,486 @@
+"""Upstox's codec: golden frames, merging, damage, requests, orders, instrument master."""
+
+import gzip
+import io
+import json
+import math
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from adapters.broker import OpenAlgoRow
+from adapters.codec import Account, Notice, OrderUpdate, Tick
+from adapters.decode import decode_file
+from adapters.errors import BrokerError, CodecError, InstrumentsError, MalformedError, Verdict
+from adapters.symbols import Instrument
+from adapters.upstox import BROKER, Upstox
+from adapters.upstox_master import read_master
+from adapters.wire import upstox_pb2 as wire
+from bus.secret import Secret
+from bus.topics import Mode
+
+KEY = "NSE_EQ|INE002A01018"
+NOW = 1763437500000
+DOUBLES = st.floats(width=64)
+INT64 = st.integers(-(2**63), 2**63 - 1)
+
+
+def upstox(stream="feed", modes=None, url=""):
+    account = Account(credentials={"access_token": Secret("token-67890")}, url=url)
+    codec = Upstox(account, stream)
+    codec.modes.update(modes or {KEY: Mode.DEPTH})
+    return codec
+
+
+@pytest.fixture
+def codec():
+    return upstox()
+
+
+def frame(feeds=(), **fields):
+    """A message of `(key, feed)` pairs, each feed as a dict."""
+    return wire.FeedResponse(
+        type=1, current_ts=NOW, feeds={key: wire.Feed(**feed) for key, feed in feeds}, **fields
+    ).SerializeToString()
+
+
+def market(**fields):
+    return {"full_feed": {"market": fields}}
+
+
+def level(bid, ask=None):
+    return {"bid_price": bid, "bid_quantity": 10, "ask_price": ask or bid + 1, "ask_quantity": 20}
+
+
+def is_finite(tick):
+    values = [
+        getattr(tick, name) for name in Tick.__struct_fields__ if name not in {"key", "depth"}
+    ]
+    rows = [*tick.depth.buy, *tick.depth.sell] if tick.depth else []
+    values += [value for row in rows for value in row]
+    return all(v is None or isinstance(v, int) or math.isfinite(v) for v in values)
+
+
+# --- ticks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.realdata
+def test_golden_frames(vectors):
+    path = vectors("upstox")
+    cases = json.loads(path.read_text())
+    for case, result in zip(cases, decode_file("upstox", path), strict=True):
+        assert result == {"name": case["name"], "ticks": case["expect"]}
+
+
+def test_what_is_absent_stays_as_it_was(codec):
+    day = {"ohlc": [{"interval": "I1", "open": 9.0}, {"interval": "1d", "open": 99.0}]}
+    first = market(
+        ltpc={"ltp": 100.5, "ltt": 1, "ltq": 5, "cp": 98.0},
+        market_level={"levels": [level(100.0)]},
+        market_ohlc=day,
+        atp=100.1,
+        vtt=1000,
+        oi=50.0,
+        tbq=70.0,
+        tsq=80.0,
+    )
+    [before] = codec.decode(frame([(KEY, first)])).ticks
+    assert (before.open, before.high, before.oi) == (99.0, None, 50)
+    assert (type(before.oi), type(before.total_buy_quantity)) == (int, int)
+
+    # Seen in the wild: a book without a trade.
+    [after] = codec.decode(frame([(KEY, market(market_level={"levels": [level(101.0)]}))])).ticks
+    assert after.depth.buy == [(101.0, 10, None)]
+    assert msgspec.structs.replace(after, depth=before.depth) == before
+
+    [again] = codec.decode(frame([(KEY, market(ltpc={"ltp": 102.0}, vtt=1001))])).ticks
+    assert (again.ltp, again.volume, again.ltq, again.close) == (102.0, 1001, 5, 98.0)
+    assert again.depth == after.depth
+
+
+def test_an_instrument_begins_anew_when_it_was_unsubscribed(codec):
+    codec.decode(frame([(KEY, market(ltpc={"ltp": 1.0, "cp": 2.0}))]))
+    codec.unsubscribe([KEY], Mode.DEPTH)
+    [tick] = codec.decode(frame([(KEY, market(ltpc={"ltp": 3.0}))])).ticks
+    assert (tick.ltp, tick.close) == (3.0, None)
+
+
+def test_a_full_feed_without_a_book_is_a_quote(codec):
+    [tick] = codec.decode(frame([(KEY, market(ltpc={"ltp": 1.0}))])).ticks
+    assert (tick.mode, tick.depth) == (Mode.QUOTE, None)
+
+
+def test_sides_of_different_length_are_kept_as_sent(codec):
+    levels = [{"bid_price": 1.0, "bid_quantity": 2}, {"ask_price": 3.0, "ask_quantity": 4}]
+    [tick] = codec.decode(frame([(KEY, market(market_level={"levels": levels}))])).ticks
+    assert tick.depth.buy == [(1.0, 2, None), (0.0, 0, None)]
+    assert tick.depth.sell == [(0.0, 0, None), (3.0, 4, None)]
+
+
+def test_thirty_levels():
+    codec = upstox("depth30")
+    levels = [level(100.0 - n, 101.0 + n) for n in range(30)]
+    [tick] = codec.decode(frame([(KEY, market(market_level={"levels": levels}))])).ticks
+    assert len(tick.depth.buy) == len(tick.depth.sell) == 30
+    assert tick.depth.sell[29] == (130.0, 20, None)
+
+
+@pytest.mark.parametrize(("mode", "rows"), [(Mode.DEPTH, 1), (Mode.QUOTE, None)])
+def test_first_level_with_greeks(mode, rows):
+    first = {"ltpc": {"ltp": 5.0}, "first_depth": level(4.0), "vtt": 7, "oi": 9.0, "iv": 0.1}
+    codec = upstox(modes={KEY: mode})
+    [tick] = codec.decode(frame([(KEY, {"first_level_with_greeks": first})])).ticks
+    assert (tick.mode, tick.ltp, tick.volume, tick.oi) == (mode, 5.0, 7, 9)
+    assert (tick.depth and len(tick.depth.buy)) == rows
+
+
+def test_a_message_of_many_instruments():
+    keys = [f"NSE_FO|{n}" for n in range(200)]
+    frames = frame([(key, {"ltpc": {"ltp": 1.0 + n}}) for n, key in enumerate(keys)])
+    ticks = upstox().decode(frames).ticks
+    assert {tick.key: tick.ltp for tick in ticks} == {k: 1.0 + n for n, k in enumerate(keys)}
+    assert {tick.mode for tick in ticks} == {Mode.LTP}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "feed",
+    [
+        lambda x: {"ltpc": {"ltp": x}},
+        lambda x: market(oi=x),
+        lambda x: market(market_level={"levels": [level(1.0, x)]}),
+        lambda x: market(market_ohlc={"ohlc": [{"interval": "1d", "high": x}]}),
+        lambda x: {"full_feed": {"index": {"ltpc": {"cp": x}}}},
+        lambda x: {"first_level_with_greeks": {"oi": x}},
+    ],
+)
+def test_a_value_that_is_no_number_costs_its_own_tick_only(codec, feed, value):
+    pairs = [("NSE_FO|1", market(ltpc={"ltp": 1.0})), (KEY, feed(value)), ("NSE_FO|2", market())]
+    decoded = codec.decode(frame(pairs))
+    assert {tick.key for tick in decoded.ticks} == {"NSE_FO|1", "NSE_FO|2"}
+    assert isinstance(decoded.error, MalformedError)
+    assert KEY in str(decoded.error)
+    [tick] = codec.decode(frame([(KEY, market(ltpc={"ltp": 2.0}))])).ticks
+    assert is_finite(tick)
+
+
+def test_later_fields_and_kinds_are_passed_over(codec):
+    unknown = bytes.fromhex("fa0103616263")  # field 31
+    assert codec.decode(frame([(KEY, {})]) + unknown).error is None
+    assert codec.decode(b"\x08\x09" + unknown).ticks == []
+
+
+@given(st.binary(max_size=300))
+@example(b"")
+@example(b"\x12")
+@example(b"\x12\xff\xff\xff\xff\x0f")
+def test_any_bytes_give_ticks_or_a_typed_error(data):
+    decoded = upstox().decode(data)
+    assert decoded.error is None or isinstance(decoded.error, CodecError)
+    assert all(is_finite(tick) for tick in decoded.ticks)
+
+
+@given(st.data())
+def test_damage_to_a_good_frame_gives_ticks_or_a_typed_error(data):
+    feed = market(
+        ltpc={"ltp": 100.5, "ltt": NOW, "ltq": 5, "cp": 98.0},
+        market_level={"levels": [level(100.0 - n) for n in range(5)]},
+        market_ohlc={"ohlc": [{"interval": "1d", "open": 99.0, "high": 101.0, "low": 98.0}]},
+        atp=100.1,
+        vtt=1000,
+        tbq=5.0,
+    )
+    good = bytearray(frame([(KEY, feed)]))
+    for _ in range(data.draw(st.integers(1, 8))):
+        good[data.draw(st.integers(0, len(good) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    codec = upstox()
+    for bad in (bytes(good), bytes(good[: data.draw(st.integers(0, len(good)))])):
+        decoded = codec.decode(bad)
+        assert decoded.error is None or isinstance(decoded.error, CodecError)
+        assert all(is_finite(tick) for tick in decoded.ticks)
+    # The session lives: a sound frame is read as before.
+    assert codec.decode(frame([(KEY, feed)])).ticks[0].ltp == 100.5
+
+
+@given(st.lists(DOUBLES, min_size=9, max_size=9), st.lists(INT64, min_size=3, max_size=3))
+def test_any_numbers_give_a_finite_tick_or_a_typed_error(doubles, integers):
+    ltp, close, average, oi, bought, sold, high, bid, ask = doubles
+    feed = market(
+        ltpc={"ltp": ltp, "cp": close, "ltt": integers[0], "ltq": integers[1]},
+        market_level={"levels": [level(bid, ask)]},
+        market_ohlc={"ohlc": [{"interval": "1d", "high": high}]},
+        atp=average,
+        vtt=integers[2],
+        oi=oi,
+        tbq=bought,
+        tsq=sold,
+    )
+    decoded = upstox().decode(frame([(KEY, feed)]))
+    assert all(is_finite(tick) for tick in decoded.ticks)
+    assert bool(decoded.ticks) != isinstance(decoded.error, MalformedError)
+    if all(map(math.isfinite, doubles)) and sum(map(abs, doubles)) < 1e300:
+        [tick] = decoded.ticks
+        assert (tick.ltp or 0.0, tick.close or 0.0, tick.high or 0.0) == (ltp, close, high)
+        assert tick.depth.buy[0][0] == bid
+
+
+# --- text, requests, connecting ---------------------------------------------------------------
+
+
+def test_a_refused_request_is_told(codec):
+    error = codec.decode('{"status":"failed","method":"sub","error":{"message":"no"}}').error
+    assert isinstance(error, BrokerError)
+    assert (error.verdict, str(error)) == (Verdict.GO_ON, 'sub: {"message":"no"}')
+
+
+def test_other_texts(codec):
+    assert codec.decode('{"status":"ok"}').events == [Notice('{"status":"ok"}')]
+    for text in ("hello", "[1]", "\ud800", "[" * 5000, '{"status":1}'):
+        assert isinstance(codec.decode(text).error, MalformedError)
+
+
+def test_requests_are_binary_and_name_their_mode(codec):
+    def sent(frames):
+        assert all(isinstance(frame, bytes) for frame in frames)
+        requests = [json.loads(frame) for frame in frames]
+        assert all(request.pop("guid") for request in requests)
+        return requests
+
+    both = ["NSE_EQ|INE002A01018", "NSE_INDEX|Nifty 50"]
+    assert sent(codec.subscribe(both, Mode.LTP)) == [
+        {"method": "sub", "data": {"instrumentKeys": both, "mode": "ltpc"}}
+    ]
+    assert sent(codec.unsubscribe([KEY], Mode.LTP)) == [
+        {"method": "unsub", "data": {"instrumentKeys": [KEY]}}
+    ]
+    assert sent(codec.change([KEY], Mode.LTP, Mode.QUOTE)) == [
+        {"method": "change_mode", "data": {"instrumentKeys": [KEY], "mode": "full"}}
+    ]
+    assert sent(upstox("depth30").subscribe([KEY], Mode.DEPTH)) == [
+        {"method": "sub", "data": {"instrumentKeys": [KEY], "mode": "full_d30"}}
+    ]
+
+
+def test_handshakes():
+    feed = upstox().handshake()
+    assert feed.url == "wss://api.upstox.com/v3/feed/market-data-feed"
+    assert feed.headers["Authorization"] == "Bearer token-67890"
+    assert upstox("depth30").handshake().url == feed.url
+    orders = upstox("orders", url="ws://127.0.0.1:9/").handshake()
+    assert orders.url == "ws://127.0.0.1:9/v2/feed/portfolio-stream-feed?update_types=order"
+
+
+def test_refusals(codec):
+    assert codec.refused(401, {}, "") is Verdict.NEEDS_TOKEN
+    assert codec.refused(403, {}, "") is Verdict.SLOW_DOWN
+    assert codec.refused(429, {}, "") is Verdict.SLOW_DOWN
+    assert codec.refused(502, {}, "") is Verdict.RETRY
+
+
+def test_facts():
+    route = BROKER.route
+    assert route(KEY, "NSE", Mode.LTP).name == route(KEY, "NSE", Mode.DEPTH).name == "feed"
+    assert route(KEY, "NSE", Mode.DEPTH, 30).name == "depth30"
+    assert BROKER.pushes_orders
+    row = OpenAlgoRow("NIFTY", "NIFTY 50", "NSE_INDEX", "NSE_INDEX", "NSE_INDEX|Nifty 50")
+    assert BROKER.openalgo_token(row) == "NSE_INDEX|Nifty 50"
+    assert BROKER.openalgo_token(row._replace(token="35", brexchange="NSE_FO")) == "NSE_FO|35"
+
+
+# --- orders -----------------------------------------------------------------------------------
+
+ORDER = {
+    "update_type": "order",
+    "user_id": "AB1234",
+    "exchange": "NSE",
+    "instrument_token": "NSE_EQ|INE062A01020",
+    "instrument_key": "NSE_EQ|INE062A01020",
+    "trading_symbol": "SBIN-EQ",
+    "product": "D",
+    "order_type": "SL",
+    "average_price": 0,
+    "price": 970.5,
+    "trigger_price": 970,
+    "quantity": 10,
+    "disclosed_quantity": 0,
+    "pending_quantity": 10,
+    "filled_quantity": 0,
+    "transaction_type": "SELL",
+    "status": "trigger pending",
+    "status_message": None,
+    "order_id": "231019025057849",
+}
+
+
+def told(**changed):
+    decoded = upstox("orders").decode(json.dumps(ORDER | changed))
+    if decoded.error is not None:
+        return decoded.error
+    [update] = decoded.events
+    return update
+
+
+def test_an_order_is_told_in_openalgo_words():
+    update = told()
+    assert isinstance(update, OrderUpdate)
+    assert update.token == "NSE_EQ|INE062A01020"
+    assert msgspec.to_builtins(update.order) == {
+        "orderid": "231019025057849",
+        "symbol": "SBIN-EQ",
+        "exchange": "NSE",
+        "action": "SELL",
+        "quantity": 10,
+        "price": 970.5,
+        "trigger_price": 970.0,
+        "pricetype": "SL",
+        "product": "CNC",
+        "order_status": "trigger pending",
+        "filled_quantity": 0,
+        "pending_quantity": 10,
+        "average_price": 0.0,
+        "rejection_reason": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "means"),
+    [
+        ("complete", "complete"),
+        ("rejected", "rejected"),
+        ("cancelled", "cancelled"),
+        ("cancelled after market order", "cancelled"),
+        ("open", "open"),
+        ("put order req received", "open"),
+        ("modify pending", "open"),
+        ("after market order req received", "open"),
+    ],
+)
+def test_statuses(status, means):
+    assert told(status=status).order.order_status == means
+
+
+def test_products_depend_on_what_is_traded():
+    option = {"instrument_key": "NSE_FO|51414", "exchange": "NSE"}
+    assert told(**option).order.product == "NRML"
+    assert told(**option).order.exchange == "NFO"
+    assert told(product="I", **option).order.product == "MIS"
+    assert told(instrument_key="", instrument_token="").order.exchange == "NSE"
+
+
+def test_a_rejection_has_its_reason():
+    rejected = told(status="rejected", status_message="RMS: margin").order
+    assert rejected.rejection_reason == "RMS: margin"
+    assert told(status="open", status_message="fine").order.rejection_reason == ""
+
+
+def test_orders_in_unknown_words_are_typed_errors():
+    for changed in ({"status": "dreaming"}, {"product": "Z"}):
+        assert told(**changed).kind == "unknown_order"
+    for changed in ({"transaction_type": "HOLD"}, {"quantity": 2**60}, {"price": "1"}):
+        assert told(**changed).kind == "malformed"
+
+
+def test_other_updates_are_passed_over():
+    decoded = upstox("orders").decode('{"update_type":"position","quantity":"x"}')
+    assert (decoded.events, decoded.error) == ([], None)
+
+
+@given(st.one_of(st.text(), st.binary(), st.dictionaries(st.sampled_from(list(ORDER)), st.text())))
+@example("[" * 5000)
+def test_anything_on_the_order_stream_is_an_event_or_a_typed_error(value):
+    sent = json.dumps(ORDER | value) if isinstance(value, dict) else value
+    decoded = upstox("orders").decode(sent)
+    assert decoded.error is None or isinstance(decoded.error, CodecError)
+
+
+# --- instrument master ------------------------------------------------------------------------
+
+
+def read(*rows):
+    return list(read_master(io.StringIO(json.dumps(rows))))
+
+
+def row(segment, key, symbol, kind, **fields):
+    return {
+        "segment": segment,
+        "instrument_key": key,
+        "trading_symbol": symbol,
+        "instrument_type": kind,
+        **fields,
+    }
+
+
+def contract(segment, kind, strike, base="NIFTY"):
+    return row(
+        segment, f"{segment}|7", f"{base} ...", kind,
+        underlying_symbol=base, expiry=1767119399000, strike_price=strike,
+    )  # fmt: skip
+
+
+def test_rows_get_openalgo_names():
+    rows = [
+        row("NSE_EQ", "NSE_EQ|INE1", "BAJAJ-AUTO", "EQ"),
+        row("BSE_EQ", "BSE_EQ|INE1", "BAJAJ-AUTO", "A"),
+        row("NSE_INDEX", "NSE_INDEX|Nifty Bank", "BANKNIFTY", "INDEX"),
+        row("BSE_INDEX", "BSE_INDEX|SENSEX", "SENSEX", "INDEX"),
+        row("NSE_INDEX", "NSE_INDEX|India VIX", "INDIA VIX", "INDEX"),
+        contract("NSE_FO", "FUT", 0.0),
+        contract("NSE_FO", "CE", 26000.0),
+        contract("BSE_FO", "PE", 402.5, "ITC"),
+        contract("NCD_FO", "CE", 90.25, "USDINR"),
+        row("NSE_COM", "NSE_COM|1", "GOLD", "FUT"),
+    ]
+    assert read(*rows) == [
+        Instrument("NSE", "BAJAJ-AUTO", "NSE_EQ|INE1"),
+        Instrument("BSE", "BAJAJ-AUTO", "BSE_EQ|INE1"),
+        Instrument("NSE_INDEX", "BANKNIFTY", "NSE_INDEX|Nifty Bank"),
+        Instrument("BSE_INDEX", "SENSEX", "BSE_INDEX|SENSEX"),
+        Instrument("NSE_INDEX", "INDIAVIX", "NSE_INDEX|India VIX"),
+        Instrument("NFO", "NIFTY30DEC25FUT", "NSE_FO|7"),
+        Instrument("NFO", "NIFTY30DEC2526000CE", "NSE_FO|7"),
+        Instrument("BFO", "ITC30DEC25402.5PE", "BSE_FO|7"),
+        Instrument("CDS", "USDINR30DEC2590.25CE", "NCD_FO|7"),
+    ]
+
+
+def test_the_share_comes_before_its_namesakes():
+    bond = row("NSE_EQ", "NSE_EQ|INE775A08105", "MOTHERSON", "D1")
+    share = row("NSE_EQ", "NSE_EQ|INE775A01035", "MOTHERSON", "EQ")
+    assert [i.token for i in read(bond, share)] == [share["instrument_key"], bond["instrument_key"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "expected the JSON list"),
+        ('{"a":1}', "expected the JSON list"),
+        ("[" * 5000, "expected the JSON list"),
+        ('[{"segment":"NSE_EQ"}]', "row 1: "),
+        (
+            json.dumps([row("NSE_EQ", "k", "s", "EQ"), contract("NSE_FO", "CE", "x")]),
+            "row 2: Expected `float",
+        ),
+        (json.dumps([contract("NSE_FO", "FUT", 0.0) | {"expiry": 10**18}]), "row 1: "),
+    ],
+)
+def test_a_damaged_master_names_its_place(text, words):
+    with pytest.raises(InstrumentsError, match=words):
+        list(read_master(io.StringIO(text)))
+
+
+@pytest.mark.realdata
+def test_real_master(data_folder):
+    path = data_folder / "instrument-masters" / "upstox_nse_2025-10-05.jsonl.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    names = {}
+    for instrument in read_master(io.StringIO(f"[{','.join(lines)}]")):
+        names.setdefault((instrument.exchange, instrument.symbol), instrument.token)
+    assert names["NSE", "MAXHEALTH"] == "NSE_EQ|INE027H01010"
+    assert names["NFO", "BANKNIFTY30DEC2559000CE"] == "NSE_FO|51414"
+    assert names["NSE_INDEX", "NIFTY"] == "NSE_INDEX|Nifty 50"
+    assert names["NSE_INDEX", "FINNIFTY"] == "NSE_INDEX|Nifty Fin Service"
+    assert names["NSE", "MOTHERSON"] == "NSE_EQ|INE775A01035"
+    # Bonds and warrants that share a name with something else have no other.
+    assert len(names) == len(lines) - 11
