@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: up test lint lock bench clean
+.PHONY: up test lint lock proto bench clean
 
 up: $(RUNTIME)
 	$(BIN)/openalgo-stream up --demo
@@ -28,6 +28,10 @@ lock: $(DEV)
 	  --no-emit-index-url --no-annotate pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-annotate pyproject.toml --group dev -o requirements/dev.txt
+
+# After a change of a schema in adapters/wire.
+proto: $(DEV)
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. adapters/wire/*.proto
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

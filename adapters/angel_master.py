@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from adapters.angel_packets import EXCHANGE_TYPES
 from adapters.errors import InstrumentsError
+from adapters.json_rows import json_rows
 from adapters.symbols import (
     Instrument,
     future_symbol,
@@ -52,28 +53,20 @@ class _Row(Struct, gc=False):
     instrumenttype: str = ""
 
 
-_decode = msgspec.json.Decoder(list[_Row]).decode
-
-
 def read_master(text: TextIO) -> Iterator[Instrument]:
     """Every row of an exchange that streams, in the order of the file; other series at the end.
 
     Raises:
         InstrumentsError: not Angel One's master, or a damaged row; names its place.
     """
-    try:
-        rows = _decode(text.read())
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InstrumentsError(
-            f"{error}; expected the JSON list of OpenAPIScripMaster, fetch it anew"
-        ) from None
     later: list[Instrument] = []
-    for number, row in enumerate(rows):
-        if row.exch_seg in EXCHANGE_TYPES:
-            try:
-                instrument = _instrument(row)
-            except ValueError as error:
-                raise InstrumentsError(f"row {number}: {error}; fetch the master anew") from None
+    for number, told in enumerate(json_rows(text, "the JSON list of OpenAPIScripMaster")):
+        try:
+            row = msgspec.convert(told, _Row)
+            instrument = _instrument(row) if row.exch_seg in EXCHANGE_TYPES else None
+        except ValueError as error:
+            raise InstrumentsError(f"row {number}: {error}; fetch the master anew") from None
+        if instrument is not None:
             if row.symbol.endswith(_SERIES[1:]):
                 later.append(instrument)
             else:

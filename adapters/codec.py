@@ -16,7 +16,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-from adapters.errors import CodecError, Verdict
+from adapters.errors import BrokerError, CodecError, Verdict
 from bus.orders import Order
 from bus.secret import Secret
 from bus.topics import Mode
@@ -120,6 +120,13 @@ class Handshake(Struct, frozen=True, kw_only=True):
     subprotocols: Sequence[str] = ()
 
 
+class HttpRequest(Struct, frozen=True, kw_only=True):
+    """A GET that has to come before the handshake. URL and headers may hold a token."""
+
+    url: str
+    headers: Mapping[str, str] = {}
+
+
 class Codec(ABC):
     """One connection's protocol. `modes` is kept by the caller: what is asked, per token."""
 
@@ -130,6 +137,26 @@ class Codec(ABC):
         self.modes: dict[str, Mode] = {}
 
     # --- connecting ---------------------------------------------------------------------
+
+    def prepare(self) -> HttpRequest | None:
+        """What to ask over HTTP before each handshake (a one-time address); None: nothing.
+
+        Raises:
+            BrokerError: the credentials cannot be used.
+        """
+        return None
+
+    def prepared(self, status: int, body: bytes) -> None:
+        """The answer to `prepare`; status 0: there was none. Keep of it what `handshake` needs.
+
+        Raises:
+            BrokerError: no connection can be made with this answer. Nothing else.
+        """
+        if status != 200:
+            text = body.decode(errors="replace")
+            words = f"HTTP {status} {text}".rstrip() if status else "no answer over HTTP"
+            verdict = self.refused(status, {}, text) if status else Verdict.RETRY
+            raise BrokerError(f"http_{status}", words, verdict)
 
     @abstractmethod
     def handshake(self) -> Handshake:

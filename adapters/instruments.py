@@ -1,34 +1,43 @@
-"""The instrument master: OpenAlgo's names to the broker's tokens.
+"""The instrument master: OpenAlgo's names to the broker's tokens, and back.
 
-A full master has 100,000 rows and more, and of those a process looks up a few thousand
-once; so rows are kept as one sorted block of bytes, some 30 bytes each, and not as objects.
+A full master has 200,000 rows, of which a process looks up a few thousand; so it is a SQLite
+table and not objects: some 2 MB of memory, and a few microseconds a lookup. What a file of
+it is called, and how it is replaced, is in `adapters.master_file`.
 """
 
 from __future__ import annotations
 
-import gzip
-import http.client
-import io
-import urllib.error
-import urllib.request
-import zlib
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
-from adapters.broker import MasterReader, MasterSource
-from adapters.errors import FetchError, InstrumentsError
+from adapters.demand import Name
 from adapters.symbols import Instrument
 from bus.errors import TopicError
 from bus.topics import check_instrument
 
-FETCH_TIMEOUT_S: Final = 30.0
-#: The largest known master has 60 MB.
-MAX_MASTER_BYTES: Final = 256 << 20
-_GZIP_MAGIC: Final = b"\x1f\x8b"
+#: Rows between two calls of `progress`.
+_BATCH: Final = 5000
+_SCHEMA: Final = """
+CREATE TABLE instruments (
+    exchange TEXT NOT NULL, symbol TEXT NOT NULL, token TEXT NOT NULL,
+    PRIMARY KEY (exchange, symbol)
+) WITHOUT ROWID;
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_INSERT: Final = "INSERT OR IGNORE INTO instruments VALUES (?, ?, ?)"
+_FIND: Final = "SELECT token FROM instruments WHERE exchange = ? AND symbol = ?"
+_NAMES: Final = "SELECT exchange, symbol FROM instruments WHERE token = ? ORDER BY 1, 2"
+_ALL: Final = "SELECT exchange, symbol, token FROM instruments ORDER BY 1, 2"
+#: The shortest symbol that holds the text comes first: RELIANCE before its options.
+_SEARCH: Final = """
+SELECT exchange, symbol, token FROM instruments
+WHERE symbol LIKE ? ESCAPE '\\' AND (? = '' OR exchange = ?)
+ORDER BY symbol NOT LIKE ? ESCAPE '\\', length(symbol), symbol, exchange LIMIT ?
+"""
 
 
 class InstrumentBook:
@@ -37,119 +46,110 @@ class InstrumentBook:
     `skipped` rows have a name that no topic can hold, `duplicates` one that was there before.
     """
 
-    def __init__(self, instruments: Iterable[Instrument]) -> None:
-        self.skipped = 0
-        self.duplicates = 0
-        tokens: dict[bytes, bytes] = {}
-        for exchange, symbol, token in instruments:
-            try:
-                check_instrument(exchange, symbol)
-            except TopicError:
-                self.skipped += 1
-                continue
-            name = _name(exchange, symbol)
-            if name in tokens:
-                self.duplicates += 1
-            else:
-                tokens[name] = token.encode()
-        rows = [name + tokens[name] for name in sorted(tokens)]
-        self._starts = array("I", [0])
-        for row in rows:
-            self._starts.append(self._starts[-1] + len(row))
-        self._block = b"".join(rows)
+    def __init__(
+        self,
+        instruments: Iterable[Instrument] = (),
+        *,
+        path: Path | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Make a book in a new file, or in memory; `progress` gets the rows so far."""
+        # A book is made in one thread and read in another, never by two at once.
+        self._connection = sqlite3.connect(
+            ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
+        )
+        # The file is nobody's until it is whole: a crash leaves one that nobody looks at.
+        self._connection.executescript(
+            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000; {_SCHEMA}"
+        )
+        made = _fill(self._connection, iter(instruments), progress)
+        self._length, self.skipped, self.duplicates = made
+        self.note(rows=self._length, skipped=self.skipped, duplicates=self.duplicates)
+        self._connection.executescript(
+            "CREATE INDEX by_token ON instruments (token); PRAGMA cache_size=-2000;"
+        )
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return self._length
 
     def __iter__(self) -> Iterator[Instrument]:
-        for number in range(len(self)):
-            exchange, symbol, token = self._row(number).decode().split("\0")
-            yield Instrument(exchange, symbol, token)
+        return map(Instrument._make, self._connection.execute(_ALL))
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back; no lookup may follow."""
+        if hasattr(self, "_connection"):
+            self._connection.close()
 
     def find(self, exchange: str, symbol: str) -> str | None:
         """The broker's token, or None: no such instrument."""
-        name = _name(exchange, symbol)
-        number = bisect_left(range(len(self)), name, key=self._row)
-        if number == len(self):
-            return None
-        row = self._row(number)
-        return row[len(name) :].decode() if row.startswith(name) else None
+        row: tuple[str] | None = self._connection.execute(_FIND, (exchange, symbol)).fetchone()
+        return None if row is None else row[0]
 
-    def _row(self, number: int) -> bytes:
-        return self._block[self._starts[number] : self._starts[number + 1]]
+    def names(self, token: str) -> list[Name]:
+        """What OpenAlgo calls the instruments of a token: mostly one, sometimes several."""
+        return self._connection.execute(_NAMES, (token,)).fetchall()
 
+    def search(self, text: str, exchange: str = "", limit: int = 20) -> list[Instrument]:
+        """Instruments whose symbol holds a text in any case, the best match first."""
+        words = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found = self._connection.execute(
+            _SEARCH, (f"%{words}%", exchange, exchange, f"{words}%", limit)
+        )
+        return list(map(Instrument._make, found))
 
-def _name(exchange: str, symbol: str) -> bytes:
-    """NUL sorts before and stands in no symbol, so that no name begins another."""
-    return f"{exchange}\0{symbol}\0".encode()
+    def about(self) -> dict[str, str]:
+        """What was noted with `note`."""
+        return dict(self._connection.execute("SELECT key, value FROM about"))
 
-
-def is_remote(location: str) -> bool:
-    """Whether a location is fetched over HTTP; anything else is a path."""
-    return location.startswith(("http://", "https://"))
-
-
-def load(sources: Sequence[MasterSource], reader: MasterReader) -> InstrumentBook:
-    """Read masters from paths or URLs, packed with gzip or not; blocks.
-
-    Raises:
-        FetchError: a server did not give one.
-        InstrumentsError: one cannot be read; names file, line and remedy.
-    """
-    book = InstrumentBook(row for source in sources for row in _rows(source, reader))
-    if not len(book):
-        places = ", ".join(_shown(source.url) for source in sources)
-        raise InstrumentsError(f"{places}: no instruments in it; fetch the master anew")
-    return book
+    def note(self, **facts: object) -> None:
+        """Write down where the rows come from, in a book that is being made."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO about VALUES (?, ?)",
+            [(key, str(value)) for key, value in facts.items()],
+        )
 
 
-def _rows(source: MasterSource, reader: MasterReader) -> Iterator[Instrument]:
-    place = _shown(source.url)
-    data = _fetch(source) if is_remote(source.url) else _read(source.url)
+class FiledBook(InstrumentBook):
+    """A book from the file in which one was made."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises sqlite3.Error: there is none, or it is damaged."""
+        # Immutable: the file is only ever replaced, so SQLite needs no locks and no journal.
+        uri = f"file:{quote(path.as_posix())}?immutable=1"
+        self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        about = self.about()
+        try:
+            counts = [int(about[name]) for name in ("rows", "skipped", "duplicates")]
+        except (KeyError, ValueError):
+            raise sqlite3.DatabaseError("no book of instruments") from None
+        self._length, self.skipped, self.duplicates = counts
+
+
+def _fill(
+    connection: sqlite3.Connection,
+    instruments: Iterator[Instrument],
+    progress: Callable[[int], None],
+) -> tuple[int, int, int]:
+    """How many rows were taken, had unusable names, and were there before."""
+    taken = skipped = duplicates = 0
+    connection.execute("BEGIN")
+    while batch := list(islice(instruments, _BATCH)):
+        good = [row for row in batch if _is_usable(row)]
+        inserted = connection.executemany(_INSERT, good).rowcount if good else 0
+        taken += inserted
+        skipped += len(batch) - len(good)
+        duplicates += len(good) - inserted
+        progress(taken + skipped + duplicates)
+    connection.execute("COMMIT")
+    return taken, skipped, duplicates
+
+
+def _is_usable(row: Instrument) -> bool:
     try:
-        if data.startswith(_GZIP_MAGIC):
-            data = gzip.decompress(data)
-        # newline="" leaves line ends to the CSV reader, which also counts them.
-        yield from reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InstrumentsError(f"{place}: damaged gzip ({error}); fetch it anew") from None
-    except UnicodeDecodeError as error:
-        raise InstrumentsError(f"{place}: byte {error.start} is no UTF-8; fetch it anew") from None
-    except InstrumentsError as error:
-        raise InstrumentsError(f"{place}: {error}") from None
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InstrumentsError(
-            f"{path}: {error.strerror}; set `instruments` to the broker's instrument master"
-        ) from None
-
-
-def _fetch(source: MasterSource) -> bytes:
-    # No proxies from the environment: what the configuration names is what is asked.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(source.url, headers=dict(source.headers))  # noqa: S310 - http(s) only
-    place = _shown(source.url)
-    try:
-        with opener.open(request, timeout=FETCH_TIMEOUT_S) as response:
-            data: bytes = response.read(MAX_MASTER_BYTES + 1)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise FetchError(f"{place}: HTTP {error.code}") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise FetchError(f"{place}: {type(cause).__name__}") from None
-    if len(data) > MAX_MASTER_BYTES:
-        raise FetchError(f"{place}: more than {MAX_MASTER_BYTES} bytes")
-    return data
-
-
-def _shown(location: str) -> str:
-    """A location without a query, which may hold a token."""
-    if not is_remote(location):
-        return location
-    parts = urlsplit(location)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+        check_instrument(row.exchange, row.symbol)
+    except TopicError:
+        return False
+    return True

@@ -19,6 +19,10 @@ from bus.backoff import Backoff
 
 #: Seconds between attempts when only new credentials or a human can help.
 PROBE_S: Final = 300.0
+#: What a broker sends within this time of a new connection is a snapshot, and no trade.
+SNAPSHOT_S: Final = 30.0
+#: How far the patience with a feed without ticks grows.
+MAX_PATIENCE: Final = 32.0
 
 
 class State(enum.StrEnum):
@@ -41,6 +45,7 @@ class Link:
         now: float,
         silence_s: float | None,
         login_reply_s: float | None,
+        stall_s: float | None = None,
     ) -> None:
         self.state = State.CONNECTING
         self.detail = ""
@@ -48,9 +53,12 @@ class Link:
         self._backoff = backoff
         self._silence_s = silence_s
         self._login_reply_s = login_reply_s
+        self._stall_s = stall_s
+        self._patience = 1.0
         self._attempt_at: float | None = now
         self._opened_at = now
         self._heard_at = now
+        self._ticked_at = now
 
     @property
     def is_up(self) -> bool:
@@ -63,7 +71,7 @@ class Link:
 
     def opened(self, now: float) -> None:
         """The upgrade worked. Without a login that answers, that is all there is to it."""
-        self._opened_at = self._heard_at = now
+        self._opened_at = self._heard_at = self._ticked_at = now
         if self._login_reply_s is None:
             self.logged_in(now)
 
@@ -77,14 +85,30 @@ class Link:
         """A frame came, of whatever kind."""
         self._heard_at = now
 
-    def overdue(self, now: float) -> str | None:
-        """Why an open connection is to be given up now, or None."""
+    def ticked(self, now: float) -> None:
+        """Ticks came."""
+        self._ticked_at = now
+        if now - self._opened_at > SNAPSHOT_S:
+            self._patience = 1.0
+
+    def overdue(self, now: float, *, expects_ticks: bool = False) -> str | None:
+        """Why an open connection is to be given up now, or None.
+
+        `expects_ticks`: it has instruments whose market is open. Where nobody trades them a
+        new connection brings no tick either, so each is given twice the time of the last.
+        """
         if not self.is_up and self._login_reply_s is not None:
             waited = now - self._opened_at
             return f"login unanswered for {waited:.1f} s" if waited >= self._login_reply_s else None
         silence = now - self._heard_at
         if self._silence_s is not None and silence >= self._silence_s:
             return f"no frame for {silence:.1f} s"
+        if not expects_ticks:
+            self._ticked_at = now
+        stall = now - self._ticked_at
+        if self._stall_s is not None and stall >= self._stall_s * self._patience:
+            self._patience = min(2.0 * self._patience, MAX_PATIENCE)
+            return f"no tick for {stall:.1f} s while the market is open"
         return None
 
     def failed(self, now: float, verdict: Verdict, detail: str) -> None:
@@ -103,6 +127,15 @@ class Link:
                 self.state = State.BACKOFF
         self.detail = detail
         self._attempt_at = now + delay_s
+
+    def renewed(self, now: float) -> None:
+        """There are new credentials: connect with them at once."""
+        if self._attempt_at is None:
+            return
+        self._backoff.reset()
+        self._attempt_at = now
+        if self.state is State.CONNECTED:
+            self.state, self.detail = State.CONNECTING, "new credentials"
 
     def stop(self) -> None:
         """End for good."""

@@ -1,17 +1,22 @@
 """From a broker's tick to the payloads that clients get, one per demanded mode.
 
 The rules are those of `bus.ticks`. An `Outlet` is one instrument's way out; it knows which
-modes are demanded and what was said last, since a change of the book is no trade.
+modes are demanded and what was said last, since a change of the book is no trade. An
+instrument may be in demand under several names (`TCS`, `TCS:20`): each has an outlet, and a
+`Fanout` stands where one would, so that the usual tick pays nothing for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from copy import copy
+from math import floor
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
 from adapters.codec import Book, Row, Tick
+from adapters.quarantine import WHOLE_TICK, Reason, highest_price, inspect
 from bus.frames import OWN_CLOCK
 from bus.ticks import MAX_INT32, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode
@@ -20,10 +25,10 @@ from bus.topics import Mode
 Publish: TypeAlias = Callable[[bytes, bytes, int, int], None]
 
 _LTP, _QUOTE, _DEPTH = Mode.LTP, Mode.QUOTE, Mode.DEPTH
-_MAX_INT64: Final = 2**63 - 1
-_MAX_FLOAT: Final = 1.7e308
-#: Differences of decimal prices, without the noise of binary fractions.
-_DIGITS: Final = 6
+#: Differences of decimal prices, without the noise of binary fractions: six digits.
+_GRID: Final = 1e6
+#: Changes beyond it say nothing (a close of next to nothing).
+_FAR: Final = 1e9
 #: What a tick takes over from earlier ones of its instrument where a broker sends parts.
 #: Not the exchange's time, which belongs to the tick that brought it.
 _REMEMBERED: Final = tuple(
@@ -34,31 +39,54 @@ _NOTHING: Final = (UNSET, UNSET)
 _NO_BEST: Final[tuple[float | UnsetType, int | UnsetType]] = (UNSET, UNSET)
 
 
+class Route(Protocol):
+    """Where a tick goes."""
+
+    @property
+    def highest(self) -> float:
+        """The bound for its prices, in rupees."""
+        ...
+
+    def emit(self, tick: Tick, received_ns: int, publish: Publish) -> Reason | None:
+        """Publish what is sound of a tick, which is used up; why something was held back."""
+        ...
+
+    def publish(self, tick: Tick, received_ns: int, publish: Publish) -> None:
+        """Publish a tick that was inspected already."""
+        ...
+
+
 class Outlet:
-    """One instrument on its way to the bus."""
+    """One instrument, under one name, on its way to the bus."""
 
     __slots__ = (
         "_depth_topic",
         "_is_index",
+        "_latest_ms",
+        "_levels",
         "_ltp_topic",
         "_memory",
         "_partial",
         "_quote_topic",
         "_trade",
         "exchange",
+        "highest",
         "symbol",
     )
 
-    def __init__(self, exchange: str, symbol: str, *, partial: bool) -> None:
+    def __init__(self, exchange: str, symbol: str, *, partial: bool, levels: int = 5) -> None:
         self.exchange = exchange
         self.symbol = symbol
+        self.highest = highest_price(exchange)
         self._partial = partial
+        self._levels = levels
         self._is_index = exchange.endswith("_INDEX")
         self._ltp_topic: bytes | None = None
         self._quote_topic: bytes | None = None
         self._depth_topic: bytes | None = None
         self._trade: tuple[float | None, ...] = ()
         self._memory: Tick | None = None
+        self._latest_ms = 0
 
     def set_topic(self, mode: Mode, topic: bytes | None) -> None:
         """Publish a mode in a topic (ending in NUL); None: no longer."""
@@ -73,15 +101,25 @@ class Outlet:
     def forget(self) -> None:
         """What was said before is void: the feed was interrupted, or asked for in another way."""
         self._memory = None
+        self._latest_ms = 0
         self._trade = ()
 
-    def emit(self, tick: Tick, received_ns: int, publish: Publish) -> bool:
-        """Publish a tick in each demanded mode that it carries; False: it has a price of 0."""
+    def merge(self) -> None:
+        """From now on its ticks are parts, which are put together."""
+        self._partial = True
+
+    def emit(self, tick: Tick, received_ns: int, publish: Publish) -> Reason | None:
+        reason = inspect(tick, self.highest)
+        if reason is None or reason not in WHOLE_TICK:
+            self.publish(tick, received_ns, publish)
+        return reason
+
+    def publish(self, tick: Tick, received_ns: int, publish: Publish) -> None:
         if self._partial:
             self._complete(tick)
         ltp = tick.ltp
-        if not ltp:
-            return ltp is None
+        if ltp is None:
+            return
         stamp, flags = tick.exchange_timestamp, 0
         if stamp is None:
             stamp, flags = received_ns // 1_000_000, OWN_CLOCK
@@ -89,17 +127,16 @@ class Outlet:
         if self._ltp_topic is not None and (self._is_trade(tick) or mode is _LTP):
             publish(self._ltp_topic, self._ltp_payload(tick, ltp, stamp), received_ns, flags)
         if mode is _LTP and not self._partial:
-            return True
+            return
         quote_topic, depth_topic = self._quote_topic, self._depth_topic
         book = tick.depth or (_EMPTY if self._is_index else None)
         if quote_topic is None and (depth_topic is None or book is None):
-            return True
+            return
         quote = self._quote_payload(tick, ltp, stamp)
         if quote_topic is not None:
             publish(quote_topic, quote, received_ns, flags)
         if depth_topic is not None and book is not None:
-            publish(depth_topic, _with_book(quote, book), received_ns, flags)
-        return True
+            publish(depth_topic, _with_book(quote, book, self._levels), received_ns, flags)
 
     def _is_trade(self, tick: Tick) -> bool:
         """Whether a trade happened since the last tick, and not only the book changed."""
@@ -109,11 +146,22 @@ class Outlet:
         return changed
 
     def _complete(self, tick: Tick) -> None:
-        memory = self._memory
+        """Put a part together with what came before it.
+
+        Parts come over channels of their own and may pass one another: one that is older
+        than what is known only fills gaps, so that no price steps back in time.
+        """
+        stamp, memory = tick.exchange_timestamp, self._memory
+        is_late = stamp is not None and stamp < self._latest_ms
+        if is_late:
+            tick.exchange_timestamp = self._latest_ms
+        elif stamp is not None:
+            self._latest_ms = stamp
         if memory is not None:
             for name in _REMEMBERED:
-                if getattr(tick, name) is None:
-                    setattr(tick, name, getattr(memory, name))
+                known = getattr(memory, name)
+                if getattr(tick, name) is None or (is_late and known is not None):
+                    setattr(tick, name, known)
         self._memory = tick
 
     def _ltp_payload(self, tick: Tick, ltp: float, stamp: int) -> bytes:
@@ -124,14 +172,16 @@ class Outlet:
                 exchange=self.exchange,
                 ltp=ltp,
                 ltt=UNSET if traded is None else traded,
-                volume=UNSET if volume is None else _integer(volume),
+                volume=UNSET if volume is None else int(volume),
                 timestamp=stamp,
             )
         )
 
     def _quote_payload(self, tick: Tick, ltp: float, stamp: int) -> bytes:
         close, average, book = tick.close, tick.average_price, tick.depth
-        ltq = UNSET if tick.ltq is None else _integer(tick.ltq)
+        bought, sold = tick.total_buy_quantity, tick.total_sell_quantity
+        # Clients read quantities as whole numbers of 64 bits; the inspection bounds them.
+        ltq = UNSET if tick.ltq is None else int(tick.ltq)
         change, percent = _change(ltp, close)
         bid, bid_size = _best(book.buy) if book is not None else _NO_BEST
         ask, ask_size = _best(book.sell) if book is not None else _NO_BEST
@@ -141,7 +191,7 @@ class Outlet:
                 exchange=self.exchange,
                 ltp=ltp,
                 ltt=UNSET if tick.last_trade_time is None else tick.last_trade_time,
-                volume=UNSET if tick.volume is None else _integer(tick.volume),
+                volume=UNSET if tick.volume is None else int(tick.volume),
                 timestamp=stamp,
                 open=UNSET if tick.open is None else tick.open,
                 high=UNSET if tick.high is None else tick.high,
@@ -154,38 +204,66 @@ class Outlet:
                 average_price=UNSET if average is None else average,
                 change=change,
                 change_percent=percent,
-                oi=UNSET if tick.oi is None else _integer(tick.oi),
+                oi=UNSET if tick.oi is None else int(tick.oi),
                 bid_price=bid,
                 ask_price=ask,
                 bid_size=bid_size,
                 ask_size=ask_size,
-                total_buy_quantity=_count(tick.total_buy_quantity),
-                total_sell_quantity=_count(tick.total_sell_quantity),
+                total_buy_quantity=UNSET if bought is None else int(bought),
+                total_sell_quantity=UNSET if sold is None else int(sold),
             )
         )
 
 
-def _count(value: float | None) -> int | UnsetType:
-    return UNSET if value is None else _integer(value)
+class PriceSide:
+    """An outlet's intake from a stream that is there for prices: its books come from another."""
+
+    __slots__ = ("_outlet", "highest")
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self.highest = outlet.highest
+
+    def emit(self, tick: Tick, received_ns: int, publish: Publish) -> Reason | None:
+        tick.depth = None
+        return self._outlet.emit(tick, received_ns, publish)
+
+    def publish(self, tick: Tick, received_ns: int, publish: Publish) -> None:
+        tick.depth = None
+        self._outlet.publish(tick, received_ns, publish)
 
 
-def _integer(value: float) -> int:
-    """A quantity as clients read it: a whole number, of 64 bits."""
-    if type(value) is int and -_MAX_INT64 <= value <= _MAX_INT64:
-        return value
-    return max(-_MAX_INT64, min(int(value), _MAX_INT64))
+class Fanout:
+    """Several routes for one broker's instrument; the tick is inspected once."""
+
+    __slots__ = ("_routes", "highest")
+
+    def __init__(self, routes: list[Route]) -> None:
+        self._routes = routes
+        self.highest = max(route.highest for route in routes)
+
+    def emit(self, tick: Tick, received_ns: int, publish: Publish) -> Reason | None:
+        reason = inspect(tick, self.highest)
+        if reason is None or reason not in WHOLE_TICK:
+            self.publish(tick, received_ns, publish)
+        return reason
+
+    def publish(self, tick: Tick, received_ns: int, publish: Publish) -> None:
+        for route in self._routes:
+            route.publish(copy(tick), received_ns, publish)  # each may complete its own
 
 
 def _small(value: float) -> int:
     return max(0, min(int(value), MAX_INT32))
 
 
-def _with_book(quote: bytes, book: Book) -> bytes:
-    """The payload of `DepthData`: a quote's, with the book under both names.
+def _with_book(quote: bytes, book: Book, levels: int) -> bytes:
+    """The payload of `DepthData`: a quote's, with the best of the book under both names.
 
     The book is encoded once and put in twice, which halves the cost of the largest payload.
     """
-    buy, sell = encode_json(_levels(book.buy)), encode_json(_levels(book.sell))
+    buy = encode_json(_levels(book.buy[:levels]))
+    sell = encode_json(_levels(book.sell[:levels]))
     return b'%b,"depth":{"buy":%b,"sell":%b},"bids":%b,"asks":%b}' % (
         quote[:-1], buy, sell, buy, sell,
     )  # fmt: skip
@@ -209,13 +287,14 @@ def _change(ltp: float, close: float | None) -> tuple[float | UnsetType, float |
         return _NOTHING
     change = ltp - close
     percent = change / close * 100
-    if not (abs(change) < _MAX_FLOAT and abs(percent) < _MAX_FLOAT):
+    if not (-_FAR < change < _FAR and -_FAR < percent < _FAR):
         return _NOTHING
-    return round(change, _DIGITS), round(percent, _DIGITS)
+    # As round(x, 6), in a third of its time.
+    return floor(change * _GRID + 0.5) / _GRID, floor(percent * _GRID + 0.5) / _GRID
 
 
 def _best(rows: list[Row]) -> tuple[float | UnsetType, int | UnsetType]:
     """Price and size of the best level; an empty one has price 0 and says nothing."""
     if rows and rows[0][0]:
-        return rows[0][0], _integer(rows[0][1])
+        return rows[0][0], int(rows[0][1])
     return _NO_BEST

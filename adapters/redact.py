@@ -18,10 +18,16 @@ class Redactor:
     """Shortens a broker's words and bytes, without the account's credentials in them."""
 
     def __init__(self, account: Account) -> None:
+        self._secrets: list[str] = []
+        self.learn(account)
+
+    def learn(self, account: Account) -> None:
+        """Hide these credentials as well."""
         values = [secret.reveal() for secret in account.credentials.values()]
         forms = {form for value in values for form in (value, quote(value, safe=""))}
+        known = {form for form in forms if len(form) >= _MIN_SECRET}.union(self._secrets)
         # Longest first: one credential may be a part of another.
-        self._secrets = sorted((f for f in forms if len(f) >= _MIN_SECRET), key=len, reverse=True)
+        self._secrets = sorted(known, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         for secret in self._secrets:

@@ -18,6 +18,12 @@ ENTRY_POINTS: Final = "openalgo_stream.brokers"
 
 #: Name -> module that holds a `BROKER`.
 _BUILT_IN: Final = {
+    "angel": "adapters.angel",
+    "dhan": "adapters.dhan",
+    "dhan_sandbox": "adapters.dhan_sandbox",
+    "fyers": "adapters.fyers",
+    "nubra": "adapters.nubra",
+    "upstox": "adapters.upstox",
     "zerodha": "adapters.zerodha",
 }
 

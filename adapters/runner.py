@@ -11,37 +11,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
+from adapters import keeper as keeping
 from adapters import registry
-from adapters.broker import Broker, MasterSource, Stream
-from adapters.codec import Account, Tick
+from adapters.broker import Broker, Stream
+from adapters.codec import Account, OrderUpdate, Tick
 from adapters.complaints import Counters
+from adapters.demand import Name
 from adapters.errors import CredentialsError, InstrumentsError, UnknownBrokerError
-from adapters.instruments import InstrumentBook, is_remote, load
+from adapters.instruments import InstrumentBook
+from adapters.keeper import Keeper
 from adapters.link import State
-from adapters.pool import Pool
+from adapters.master_file import MasterFile
+from adapters.orders import OrderDesk
+from adapters.origin import origin_of
+from adapters.pools import pools_of
+from adapters.quarantine import Reason
 from adapters.session import Hooks, Session
 from adapters.switchboard import Switchboard
-from adapters.threads import in_daemon_thread
+from bus import events
 from bus.backoff import Backoff
 from bus.events import BrokerState, Event, encode_event
 from bus.exits import Exit
+from bus.market_hours import Calendar
 from bus.messages import PublisherEntry, Stats
 from bus.process import ExitError, Host
 from bus.publisher import Demand, Publisher
-from bus.settings import AdapterSettings
+from bus.secret import Secret
+from bus.settings import AdapterBootstrap
 
 logger = logging.getLogger(__name__)
 
-#: Between attempts to fetch the instrument master.
-MASTER_BACKOFF_BASE_S: Final = 1.0
-MASTER_BACKOFF_CAP_S: Final = 60.0
 #: The shortest time over which a rate of ticks means something.
 _RATE_WINDOW_S: Final = 0.5
 #: The worst state of any connection is the adapter's; failures come before success.
@@ -57,41 +65,40 @@ class AdapterService:
     def __init__(
         self,
         host: Host,
-        settings: AdapterSettings,
+        boot: AdapterBootstrap,
         *,
         broker: Broker | None = None,
         random: Random | None = None,
     ) -> None:
+        settings = boot.adapter
         self._host = host
         self._settings = settings
         self._broker = broker or _find(settings.broker or host.name)
         self._account = Account(credentials=settings.credentials, url=settings.url)
         self._random = random or Random()
+        self._calendar = Calendar(boot.market.holidays)
         self._counters = Counters()
         self._sessions: dict[tuple[str, int], Session] = {}
+        self._order_session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._state = BrokerState(State.CONNECTING)
         self._instruments_detail = "loading instruments"
         self._ticks_total = 0
-        self._zero_price_total = 0
+        self._quarantined: Counter[Reason] = Counter()
         self._unknown_token_total = 0
+        self._orders_total = 0
         self._last_tick_at: float | None = None
         self._rate = _Rate(host.clock.monotonic())
-        self._hooks = Hooks(
-            on_ticks=self._on_ticks,
-            on_asked=self._on_asked,
-            on_lost=self._on_lost,
-            on_state=self._announce,
-        )
         self._board = Switchboard(
             host.name,
             self._broker,
-            {stream.name: _pool(stream, settings) for stream in self._broker.streams},
+            pools_of(self._broker, settings),
             connections=self,
             answer=self._publish_event,
         )
-        self._by_key = self._board.by_key
+        self._orders = OrderDesk(self._names)
+        self._keeper = self._make_keeper(Path(boot.state) if boot.state else None)
 
     # --- bus.process.Service --------------------------------------------------------------
 
@@ -102,9 +109,10 @@ class AdapterService:
 
     async def start(self) -> str:
         self._check_settings()
-        sources = self._master_sources()
-        if not any(is_remote(source.url) for source in sources):
-            await self._load_files(sources)
+        try:
+            await self._keeper.begin()
+        except InstrumentsError as error:  # a file will not be better soon
+            raise ExitError(Exit.CONFIGURATION, str(error)) from None
         self._publisher = Publisher(
             self._host.context,
             adapter=self._host.name,
@@ -113,14 +121,17 @@ class AdapterService:
             on_demand=self._on_demand,
         )
         self._publish = self._publisher.publish
+        self._publish_state()
         self.connection(self._broker.streams[0].name, 0)
-        if not self._board.is_loaded:
-            self._spawn(self._fetch_master(sources))
+        self._open_orders()
+        self._spawn(self._keeper.run())
         return self._publisher.endpoint
 
     async def stop(self) -> None:
+        if self._stopped:
+            return
         self._stopped = True
-        await asyncio.gather(*(session.stop() for session in self._sessions.values()))
+        await asyncio.gather(*(session.stop() for session in self._all_sessions()))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -148,14 +159,34 @@ class AdapterService:
             "reconnects_total": counters.reconnects,
             "malformed_total": counters.malformed,
             "broker_errors_total": counters.broker_errors,
-            "order_updates_total": counters.order_updates,
+            "orders_state": self._order_session.state if self._order_session else None,
+            "orders_detail": self._order_session.detail if self._order_session else "",
+            "order_updates_total": self._orders_total,
             "rejected_total": self._board.rejected_total,
             "unknown_token_total": self._unknown_token_total,
-            "zero_price_total": self._zero_price_total,
+            "instruments": len(self._keeper.book) if self._keeper.book else 0,
+            "instruments_age_s": self._keeper.age_s,
+            "instruments_failures_total": self._keeper.failures_total,
+            "quarantined_total": self._quarantined.total(),
+            **{f"quarantined_{reason}": self._quarantined[reason] for reason in Reason},
         }
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
         """An adapter follows nobody."""
+
+    def renew(self, credentials: Mapping[str, Secret]) -> None:
+        """Go on with new credentials (`bus.process.TakesCredentials`)."""
+        account = Account(credentials=dict(credentials), url=self._account.url)
+        if account == self._account:
+            return
+        if missing := self._broker.missing(credentials):
+            logger.warning("new credentials are not used: no %s", " and ".join(missing))
+            return
+        logger.info("new credentials")
+        self._account = account
+        for session in self._all_sessions():
+            session.renew(account)
+        self._keeper.hurry()
 
     def _check_settings(self) -> None:
         try:
@@ -172,46 +203,83 @@ class AdapterService:
     def connection(self, stream: str, number: int) -> Session:
         session = self._sessions.get((stream, number))
         if session is None:
-            session = self._sessions[stream, number] = Session(
-                f"{stream} {number}",
-                self._broker,
-                next(s for s in self._broker.streams if s.name == stream),
-                self._account,
-                hooks=self._hooks,
-                counters=self._counters,
-                clock=self._host.clock,
-                backoff=Backoff(random=self._random),
-            )
-            self._spawn(session.run())
+            kind = next(s for s in self._broker.streams if s.name == stream)
+            session = self._sessions[stream, number] = self._session(kind, number)
         return session
 
     def release(self, stream: str, number: int) -> None:
-        self._spawn(self._sessions.pop((stream, number)).stop())
+        session = self._sessions.pop((stream, number), None)
+        if session is not None:
+            self._spawn(session.stop())
 
-    # --- ticks and demand -------------------------------------------------------------------
+    def _open_orders(self) -> None:
+        """The account's order channel, where the broker has one of its own."""
+        stream = next((s for s in self._broker.streams if s.purpose == "orders"), None)
+        if stream is not None and self._settings.orders:
+            self._order_session = self._session(stream, 0)
 
-    def _on_ticks(self, ticks: list[Tick], received_ns: int) -> None:
-        find, publish = self._by_key.get, self._publish
-        for tick in ticks:
-            outlet = find(tick.key)
-            if outlet is None:
-                self._unknown_token_total += 1
-            elif not outlet.emit(tick, received_ns, publish):
-                self._zero_price_total += 1
-        self._ticks_total += len(ticks)
-        self._last_tick_at = self._host.clock.monotonic()
+    def _session(self, stream: Stream, number: int) -> Session:
+        session = Session(
+            f"{stream.name} {number}",
+            self._broker,
+            stream,
+            self._account,
+            hooks=Hooks(
+                on_ticks=self._ticks_of(stream.name),
+                on_order=self._on_order,
+                on_asked=self._board.asked,
+                on_lost=self._board.lost,
+                on_state=self._announce,
+                expects_ticks=self._expects_ticks,
+            ),
+            counters=self._counters,
+            clock=self._host.clock,
+            backoff=Backoff(random=self._random),
+        )
+        self._spawn(session.run())
+        return session
+
+    def _all_sessions(self) -> list[Session]:
+        orders = [] if self._order_session is None else [self._order_session]
+        return [*self._sessions.values(), *orders]
+
+    # --- ticks, orders and demand -----------------------------------------------------------
+
+    def _ticks_of(self, stream: str) -> Callable[[list[Tick], int], None]:
+        """What takes a stream's ticks: two streams may call an instrument the same."""
+        find = self._board.routes.get(stream, {}).get
+        publish, clock, held_back = self._publish, self._host.clock, self._quarantined
+
+        def on_ticks(ticks: list[Tick], received_ns: int) -> None:
+            for tick in ticks:
+                route = find(tick.key)
+                if route is None:
+                    self._unknown_token_total += 1
+                elif (reason := route.emit(tick, received_ns, publish)) is not None:
+                    held_back[reason] += 1
+            self._ticks_total += len(ticks)
+            self._last_tick_at = clock.monotonic()
+
+        return on_ticks
+
+    def _on_order(self, update: OrderUpdate) -> None:
+        order = self._orders.take(update) if self._settings.orders else None
+        if order is not None:
+            self._orders_total += 1
+            self._publish_event(events.OrderUpdate(order))
+
+    def _names(self, token: str) -> list[Name]:
+        return [] if self._keeper.book is None else self._keeper.book.names(token)
+
+    def _expects_ticks(self, tokens: list[str]) -> bool:
+        now = self._host.clock.unix_ns() / 1e9
+        return self._calendar.is_any_open(self._board.exchanges(tokens), now)
 
     def _on_demand(self, batch: list[Demand]) -> None:
         self._board.demanded(batch)
         # Whoever has to wait for an answer is told why, also one who came after the change.
         if self._state.state != State.CONNECTED and self._board.is_waiting:
             self._publish_event(self._state)
-
-    def _on_asked(self, tokens: list[str]) -> None:
-        self._board.asked(tokens)
-
-    def _on_lost(self, tokens: list[str]) -> None:
-        self._board.lost(tokens)
 
     def _publish_event(self, event: Event) -> None:
         self._publisher.publish_event(encode_event(event), self._host.clock.unix_ns())
@@ -223,8 +291,12 @@ class AdapterService:
         state = self._judge()
         if state != self._state:
             self._state = state
-            self._publish_event(state)
+            self._publish_state()
             self._host.changed()
+
+    def _publish_state(self) -> None:
+        """It stands until the next one: whoever subscribes meanwhile is told, too."""
+        self._publisher.publish_state(encode_event(self._state), self._host.clock.unix_ns())
 
     def _judge(self) -> BrokerState:
         if self._stopped:
@@ -248,41 +320,24 @@ class AdapterService:
 
     # --- instruments --------------------------------------------------------------------------
 
-    def _master_sources(self) -> tuple[MasterSource, ...]:
-        location = self._settings.instruments
-        # The broker's headers hold the token: they go to the broker and to nobody else.
-        return (MasterSource(url=location),) if location else self._broker.masters(self._account)
+    def _make_keeper(self, folder: Path | None) -> Keeper:
+        return Keeper(
+            MasterFile(folder, self._host.name),
+            lambda: origin_of(self._settings, self._broker, self._account),
+            at=self._settings.instruments_at,
+            hooks=keeping.Hooks(on_book=self._on_book, on_trouble=self._on_trouble),
+            clock=self._host.clock,
+            random=self._random,
+        )
 
-    async def _load_files(self, sources: tuple[MasterSource, ...]) -> None:
-        """A file that cannot be read will not be better soon: the process says so and ends."""
-        try:
-            self._loaded(await self._load(sources))
-        except InstrumentsError as error:
-            raise ExitError(Exit.CONFIGURATION, str(error)) from None
-
-    async def _fetch_master(self, sources: tuple[MasterSource, ...]) -> None:
-        """Until it works; demand waits so long."""
-        clock = self._host.clock
-        backoff = Backoff(MASTER_BACKOFF_BASE_S, MASTER_BACKOFF_CAP_S, random=self._random)
-        while True:
-            try:
-                book = await self._load(sources)
-                break
-            except InstrumentsError as error:
-                delay_s = backoff.failed(clock.monotonic())
-                logger.warning("instruments: %s; next attempt in %.1f s", error, delay_s)
-                self._instruments_detail = f"instruments: {error}"
-                self._announce()
-                await asyncio.sleep(delay_s)
-        self._loaded(book)
-        self._announce()
-
-    async def _load(self, sources: tuple[MasterSource, ...]) -> InstrumentBook:
-        return await in_daemon_thread(lambda: load(sources, self._broker.master_reader))
-
-    def _loaded(self, book: InstrumentBook) -> None:
-        logger.info("%d instruments, %d rows skipped", len(book), book.skipped + book.duplicates)
+    def _on_book(self, book: InstrumentBook) -> None:
         self._board.load(book)
+        if self._sessions:  # else the process is only beginning
+            self._announce()
+
+    def _on_trouble(self, detail: str) -> None:
+        self._instruments_detail = detail
+        self._announce()
 
 
 class _Rate:
@@ -306,10 +361,3 @@ def _find(name: str) -> Broker:
         return registry.find(name)
     except UnknownBrokerError as error:
         raise ExitError(Exit.CONFIGURATION, str(error)) from None
-
-
-def _pool(stream: Stream, settings: AdapterSettings) -> Pool:
-    return Pool(
-        settings.symbols_per_connection or stream.symbols_per_connection,
-        settings.connections or stream.connections,
-    )

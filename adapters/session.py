@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -19,12 +20,23 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.typing import Subprotocol
 
 from adapters.broker import Broker, Stream
-from adapters.codec import Account, Codec, LoggedIn, Notice, OrderUpdate, Tick, WireFrame
+from adapters.codec import (
+    Account,
+    Codec,
+    HttpRequest,
+    LoggedIn,
+    Notice,
+    OrderUpdate,
+    Tick,
+    WireFrame,
+)
 from adapters.complaints import Complaints, Counters
-from adapters.errors import BrokerError, CodecError, Verdict
+from adapters.errors import BrokerError, CodecError, FetchError, Verdict
+from adapters.fetch import fetch
 from adapters.link import Link, State
 from adapters.redact import Redactor
 from adapters.subscriptions import Pacer, Subscriptions
+from adapters.threads import in_daemon_thread
 from bus import __version__
 from bus.backoff import Backoff
 from bus.clock import Clock
@@ -34,6 +46,9 @@ logger = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
+#: For what a broker wants asked over HTTP before a handshake.
+PREPARE_TIMEOUT_S: Final = 10.0
+MAX_PREPARE_BYTES: Final = 1 << 20
 #: Frames read in one loop turn at most, since a waiting one is taken without a pause; the
 #: socket's own buffer keeps the rest.
 MAX_WAITING_FRAMES: Final = 256
@@ -47,12 +62,16 @@ class Hooks:
 
     #: Ticks of one frame, and when it arrived (Unix ns).
     on_ticks: Callable[[list[Tick], int], None]
+    #: An order of the account changed, as this connection tells it.
+    on_order: Callable[[OrderUpdate], None]
     #: The broker was asked for these tokens.
     on_asked: Callable[[list[str]], None]
     #: All that the broker was asked for is void.
     on_lost: Callable[[list[str]], None]
     #: `state` or `detail` changed.
     on_state: Callable[[], None]
+    #: Whether any of these tokens can trade now.
+    expects_ticks: Callable[[list[str]], bool] = lambda _: False
 
 
 class Session:
@@ -82,6 +101,7 @@ class Session:
             now=clock.monotonic(),
             silence_s=stream.silence_s,
             login_reply_s=stream.login_reply_s,
+            stall_s=stream.stall_s,
         )
         self._subscriptions = Subscriptions(stream.batch)
         self._redactor = Redactor(account)
@@ -90,6 +110,7 @@ class Session:
         self._wake = asyncio.Event()
         self._socket: ClientConnection | None = None
         self._ending: tuple[Verdict, str] | None = None
+        self._is_renewed = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -120,7 +141,20 @@ class Session:
             verdict, detail = await self._live_once()
             self._subscriptions.reset()
             self._hooks.on_lost(self._subscriptions.tokens)
-            self._failed(verdict, detail)
+            if self._is_renewed:
+                self._link.renewed(self._clock.monotonic())
+                self._hooks.on_state()
+            else:
+                self._failed(verdict, detail)
+
+    def renew(self, account: Account) -> None:
+        """Connect with new credentials, at once, also where the old ones still work."""
+        self._account = account
+        self._redactor.learn(account)
+        self._is_renewed = True
+        self._link.renewed(self._clock.monotonic())
+        self._end(Verdict.RETRY, "new credentials")
+        self._wake.set()
 
     async def stop(self) -> None:
         """End for good, with a close frame to the broker."""
@@ -135,9 +169,10 @@ class Session:
     async def _live_once(self) -> tuple[Verdict, str]:
         """Connect and stay until it ends; why it ended."""
         codec = self._broker.codec(self._account, self._stream.name)
-        self._ending = None
+        self._ending, self._is_renewed = None, False
         self._replies.clear()
         try:
+            await _prepare(codec)
             socket = await self._connect(codec)
         except BrokerError as error:
             return error.verdict, self._redactor.text(str(error))
@@ -152,6 +187,8 @@ class Session:
             # Not its text, which may quote the URL and the token in it.
             return Verdict.RETRY, f"handshake failed: {type(error).__name__}"
         self._socket = socket
+        if self._is_renewed:  # while this connection was made
+            self._end(Verdict.RETRY, "new credentials")
         try:
             closed = await self._converse(socket, codec)
         finally:
@@ -211,18 +248,19 @@ class Session:
             return closed
 
     def _received(self, frame: WireFrame, codec: Codec) -> None:
-        arrived_ns = self._clock.unix_ns()
-        self._link.heard(self._clock.monotonic())
+        arrived_ns, now = self._clock.unix_ns(), self._clock.monotonic()
+        self._link.heard(now)
         self._counters.frames += 1
         decoded = codec.decode(frame)
         if decoded.ticks:
+            self._link.ticked(now)
             self._hooks.on_ticks(decoded.ticks, arrived_ns)
         for event in decoded.events:
             match event:
                 case LoggedIn():
                     self._logged_in()
                 case OrderUpdate():
-                    self._counters.order_updates += 1
+                    self._hooks.on_order(event)
                 case Notice(text):
                     logger.info("%s: the broker says: %s", self.label, self._redactor.text(text))
         if decoded.replies:
@@ -265,11 +303,13 @@ class Session:
 
     async def _watch(self, socket: ClientConnection) -> None:
         """End a connection that is open but dead."""
-        limits = (self._stream.silence_s, self._stream.login_reply_s)
+        stream = self._stream
+        limits = (stream.silence_s, stream.login_reply_s, stream.stall_s)
         interval_s = min([limit / 4 for limit in limits if limit is not None], default=None)
         while interval_s is not None:
             await asyncio.sleep(interval_s)
-            overdue = self._link.overdue(self._clock.monotonic())
+            expects_ticks = self._hooks.expects_ticks(self._subscriptions.tokens)
+            overdue = self._link.overdue(self._clock.monotonic(), expects_ticks=expects_ticks)
             if overdue is not None:
                 self._end(Verdict.RETRY, overdue)
                 return
@@ -308,6 +348,25 @@ class Session:
             if delay_s is not None:
                 logger.warning("%s: %s; next attempt in %.1f s", self.label, detail, delay_s)
             self._hooks.on_state()
+
+
+async def _prepare(codec: Codec) -> None:
+    """What has to be asked over HTTP before a handshake. Raises BrokerError: in vain."""
+    request = codec.prepare()
+    if request is not None:
+        status, body = await in_daemon_thread(lambda: _ask(request))
+        codec.prepared(status, body)
+
+
+def _ask(request: HttpRequest) -> tuple[int, bytes]:
+    """Status and body; 0: there was no answer. Blocks."""
+    body = io.BytesIO()
+    try:
+        status = fetch(request, body, max_bytes=MAX_PREPARE_BYTES, timeout_s=PREPARE_TIMEOUT_S)
+    except FetchError as error:
+        logger.info("asking before the handshake: %s", error)
+        return 0, b""
+    return status, body.getvalue()
 
 
 async def _ping(socket: ClientConnection, codec: Codec, interval_s: float) -> None:

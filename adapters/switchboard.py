@@ -1,24 +1,25 @@
 """From demand to connections, and from every demand to its answer.
 
-    topic --> instrument, mode --> highest mode --> a seat on a connection --> want(token, mode)
+    topic --> instrument, mode, levels --> a line, and its highest mode --> seats (`seating`)
 
-A demand is answered with `Accepted` when the broker was asked for it on a connection that is
+A demand is answered with `Accepted` when the broker was asked for it on connections that are
 up, and with `Rejected` when it cannot be; until one of them is true the answer waits. No I/O
 in here: connections and answers are the owner's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from adapters.broker import Broker
+from adapters.broker import DEFAULT_LEVELS, Broker
 from adapters.codec import Key
 from adapters.demand import Demand, Name
 from adapters.instruments import InstrumentBook
-from adapters.normalize import Outlet
+from adapters.normalize import Outlet, Route
 from adapters.pool import Pool
+from adapters.seating import Connections, Line, Seating
 from bus.errors import TopicError
 from bus.events import Accepted, Rejected
 from bus.publisher import Demand as TopicDemand
@@ -27,40 +28,12 @@ from bus.topics import Mode, Topic, broker_word
 SYMBOL_NOT_FOUND: Final = "SYMBOL_NOT_FOUND"
 LIMIT_EXCEEDED: Final = "LIMIT_EXCEEDED"
 MODE_NOT_SUPPORTED: Final = "MODE_NOT_SUPPORTED"
-
-
-class Connection(Protocol):
-    """A session, as far as the switchboard is concerned."""
-
-    def want(self, token: str, mode: Mode | None) -> None: ...
-    def asked(self, token: str) -> Mode | None: ...
-
-
-class Connections(Protocol):
-    """Who opens and closes them."""
-
-    def connection(self, stream: str, number: int) -> Connection:
-        """That connection, opened if it is not there yet."""
-        ...
-
-    def release(self, stream: str, number: int) -> None:
-        """Nobody needs that connection any more."""
-        ...
-
-
-@dataclass
-class _Line:
-    """One instrument in demand: where it sits, and the topics still to be answered."""
-
-    outlet: Outlet
-    token: str
-    stream: str = ""
-    number: int = 0
-    waiting: dict[Mode, str] = field(default_factory=dict)
+#: `TCS:20` is TCS with 20 levels a side.
+_DEPTH_SUFFIX: Final = re.compile(r"(.+):([1-9][0-9]{0,2})")
 
 
 class Switchboard:
-    """Everything wanted from one broker account. `by_key` finds the outlet of a tick."""
+    """Everything wanted from one broker account. `routes` finds the way of a tick."""
 
     def __init__(
         self,
@@ -71,25 +44,28 @@ class Switchboard:
         connections: Connections,
         answer: Callable[[Accepted | Rejected], None],
     ) -> None:
-        self.by_key: dict[Key, Outlet] = {}
         self.rejected_total = 0
         self._adapter = adapter
         self._broker = broker
-        self._modes = frozenset(mode for stream in broker.streams for mode in stream.modes)
         self._pools = pools
-        self._connections = connections
         self._answer = answer
         self._book: InstrumentBook | None = None
         self._demand = Demand()
-        self._lines: dict[Name, _Line] = {}
-        self._by_token: dict[str, _Line] = {}
-        #: Topics that came before the instruments were known.
-        self._early: dict[bytes, None] = {}
+        self._seating = Seating(broker, pools, connections)
+        self._lines: dict[Name, Line] = {}
+        self._by_token: dict[str, dict[Name, Line]] = {}
+        #: Topics that came before the instruments were known, or that no instrument has.
+        self._unmet: dict[bytes, None] = {}
+
+    @property
+    def routes(self) -> Mapping[str, Mapping[Key, Route]]:
+        """Per stream and key of a tick: where it goes."""
+        return self._seating.routes
 
     @property
     def symbols(self) -> int:
-        """How many instruments have a seat."""
-        return len(self._lines)
+        """How many instruments are in demand and have a seat."""
+        return len(self._by_token)
 
     @property
     def is_loaded(self) -> bool:
@@ -99,45 +75,52 @@ class Switchboard:
     @property
     def waiting(self) -> int:
         """How many topics in demand have no answer yet."""
-        return len(self._early) + sum(len(line.waiting) for line in self._lines.values())
+        early = 0 if self.is_loaded else len(self._unmet)
+        return early + sum(len(line.waiting) for line in self._lines.values())
 
     @property
     def is_waiting(self) -> bool:
         """Whether any demand has no answer yet."""
-        return bool(self._early) or any(line.waiting for line in self._lines.values())
+        return bool(self.waiting)
 
     def load(self, book: InstrumentBook) -> None:
-        """The instruments are known: demand that waited for them is met."""
+        """The instruments are known, or known anew: demand that waited for them is met.
+
+        A line whose token changed moves; one whose name is gone goes on as it is.
+        """
         self._book = book
-        early, self._early = self._early, {}
-        self.demanded(TopicDemand(topic, wanted=True) for topic in early)
+        for line in list(self._lines.values()):
+            token = self._instrument(*line.name, book)[0]
+            if token is not None and token != line.token:
+                self._move(line, token)
+        unmet, self._unmet = self._unmet, {}
+        self.demanded(TopicDemand(topic, wanted=True) for topic in unmet)
 
     def demanded(self, batch: Iterable[TopicDemand]) -> None:
         """Topics that somebody wants, or that nobody does any more."""
         for wire, wanted in batch:
-            if self._book is None:
-                if wanted:
-                    self._early[wire] = None
-                else:
-                    self._early.pop(wire, None)
-            elif wanted:
-                self._want(wire, self._book)
-            else:
+            if not wanted:
+                self._unmet.pop(wire, None)
                 self._withdraw(wire)
+            elif self._book is None:
+                self._unmet[wire] = None
+            else:
+                self._want(wire, self._book)
 
     def asked(self, tokens: Iterable[str]) -> None:
         """The broker was asked: whoever waits for that is answered."""
-        for token in tokens:
-            line = self._by_token.get(token)
-            if line is not None and line.waiting:
+        for line in self._lines_of(tokens):
+            if line.waiting:
                 self._answer_covered(line)
 
     def lost(self, tokens: Iterable[str]) -> None:
         """A connection ended: what its instruments last said is void."""
-        for token in tokens:
-            line = self._by_token.get(token)
-            if line is not None:
-                line.outlet.forget()
+        for line in self._lines_of(tokens):
+            line.outlet.forget()
+
+    def exchanges(self, tokens: Iterable[str]) -> set[str]:
+        """The exchanges of instruments in demand."""
+        return {line.name[0] for line in self._lines_of(tokens)}
 
     # --- one topic -----------------------------------------------------------------------
 
@@ -148,97 +131,113 @@ class Switchboard:
         except TopicError as error:
             self._reject(text, SYMBOL_NOT_FOUND, str(error))
             return
-        token = book.find(topic.exchange, topic.symbol)
+        token, levels = self._instrument(topic.exchange, topic.symbol, book)
         if token is None or topic.broker != broker_word(self._adapter):
+            self._unmet[wire] = None  # a master of another day may have it
             message = f"{self._broker.title} has no {topic.symbol} on {topic.exchange}"
             self._reject(text, SYMBOL_NOT_FOUND, message)
-        elif topic.mode not in self._modes:
-            message = f"{self._broker.title} has no mode {topic.mode.name}"
-            self._reject(text, MODE_NOT_SUPPORTED, message)
         else:
-            self._accept(topic, wire, token)
+            self._accept(topic, wire, self._line(topic, token, levels))
 
-    def _accept(self, topic: Topic, wire: bytes, token: str) -> None:
+    def _instrument(
+        self, exchange: str, symbol: str, book: InstrumentBook
+    ) -> tuple[str | None, int]:
+        """The token, None if there is no such instrument, and the levels asked for."""
+        token = book.find(exchange, symbol)
+        if token is None and (suffixed := _DEPTH_SUFFIX.fullmatch(symbol)):
+            return book.find(exchange, suffixed[1]), int(suffixed[2])
+        return token, DEFAULT_LEVELS
+
+    def _line(self, topic: Topic, token: str, levels: int) -> Line:
         name = topic.exchange, topic.symbol
-        line = self._lines.get(name) or _Line(
-            Outlet(*name, partial=self._broker.partial_ticks), token
-        )
-        namesake = self._by_token.get(token, line).outlet
-        if namesake is not line.outlet:
-            message = f"the same instrument is in use as {namesake.symbol} on {namesake.exchange}"
-            self._reject(topic.text, SYMBOL_NOT_FOUND, message)
-            return
-        is_repeated = self._demand.holds(name, topic.mode)
-        change = self._demand.add(name, topic.mode)
-        if change.action in {"ask", "raise"} and not self._seat(line, topic.mode):
-            self._demand.remove(name, topic.mode)
-            pool = self._pools[self._broker.stream(token, topic.mode)]
-            message = (
-                f"all {pool.capacity} places at {self._broker.title} are taken "
-                f"({pool.connections} connections of {pool.symbols_per_connection} symbols)"
-            )
-            self._reject(topic.text, LIMIT_EXCEEDED, message)
+        if name in self._lines:
+            return self._lines[name]
+        outlet = Outlet(*name, partial=self._broker.partial_ticks, levels=levels)
+        return Line(name, token, levels, outlet)
+
+    def _accept(self, topic: Topic, wire: bytes, line: Line) -> None:
+        is_repeated = self._demand.holds(line.name, topic.mode)
+        change = self._demand.add(line.name, topic.mode)
+        if change.action in {"ask", "raise"} and not self._seat(line, topic):
+            self._demand.remove(line.name, topic.mode)
             return
         if not is_repeated:
             line.outlet.set_topic(topic.mode, wire)
         line.waiting[topic.mode] = topic.text
         self._answer_covered(line)
 
+    def _seat(self, line: Line, topic: Topic) -> bool:
+        """Put a line on connections for a mode; otherwise the topic is rejected."""
+        needs = self._seating.needs(line, topic.mode)
+        if needs is None:
+            message = f"{self._broker.title} has no mode {topic.mode.name} on {topic.exchange}"
+            self._reject(topic.text, MODE_NOT_SUPPORTED, message)
+            return False
+        full = self._seating.seat(line, needs)
+        if full is not None:
+            pool = self._pools[full]
+            message = (
+                f"all {pool.capacity} places at {self._broker.title} are taken "
+                f"({pool.connections} connections of {pool.symbols_per_connection} symbols)"
+            )
+            self._reject(topic.text, LIMIT_EXCEEDED, message)
+            return False
+        self._lines[line.name] = line
+        self._by_token.setdefault(line.token, {})[line.name] = line
+        return True
+
     def _withdraw(self, wire: bytes) -> None:
         try:
             topic = Topic.parse(wire[:-1].decode(errors="replace"))
         except TopicError:
             return  # was rejected when it came
-        name = topic.exchange, topic.symbol
-        line = self._lines.get(name)
-        if line is None or not self._demand.holds(name, topic.mode):
+        line = self._lines.get((topic.exchange, topic.symbol))
+        if line is None or not self._demand.holds(line.name, topic.mode):
             return
-        change = self._demand.remove(name, topic.mode)
+        change = self._demand.remove(line.name, topic.mode)
         line.waiting.pop(topic.mode, None)
         line.outlet.set_topic(topic.mode, None)
         if change.after is None:
-            self._drop_line(name, line)
+            self._drop(line)
         elif change.action == "lower":
-            self._seat(line, change.after)
+            needs = self._seating.needs(line, change.after)
+            if needs is None or self._seating.seat(line, needs) is not None:
+                return  # no room where the lower mode is: it goes on with more than it needs
 
-    # --- seats ---------------------------------------------------------------------------
+    # --- one line ------------------------------------------------------------------------
 
-    def _seat(self, line: _Line, mode: Mode) -> bool:
-        """Put an instrument on a connection in a mode, moving it where streams differ."""
-        stream = self._broker.stream(line.token, mode)
-        number = self._pools[stream].place(line.token)
-        if number is None:
-            return False
-        if line.stream and line.stream != stream:
-            self._unseat(line)
-        if not line.stream:
-            name = line.outlet.exchange, line.outlet.symbol
-            self._lines[name] = self._by_token[line.token] = line
-            self.by_key.update((key, line.outlet) for key in self._broker.keys(line.token))
-        line.stream, line.number = stream, number
-        self._connections.connection(stream, number).want(line.token, mode)
-        return True
+    def _lines_of(self, tokens: Iterable[str]) -> list[Line]:
+        return [line for token in tokens for line in self._by_token.get(token, {}).values()]
 
-    def _unseat(self, line: _Line) -> None:
-        self._connections.connection(line.stream, line.number).want(line.token, None)
-        empty = self._pools[line.stream].remove(line.token)
-        if empty is not None:
-            self._connections.release(line.stream, empty)
+    def _drop(self, line: Line) -> None:
+        self._seating.drop(line)
+        del self._lines[line.name], self._by_token[line.token][line.name]
+        if not self._by_token[line.token]:
+            del self._by_token[line.token]
 
-    def _drop_line(self, name: Name, line: _Line) -> None:
-        self._unseat(line)
-        del self._lines[name], self._by_token[line.token]
-        for key in self._broker.keys(line.token):
-            self.by_key.pop(key, None)
+    def _move(self, line: Line, token: str) -> None:
+        """The broker calls an instrument by another token now."""
+        mode = self._demand.highest(line.name)
+        self._drop(line)
+        line.token = token
+        line.outlet.forget()
+        needs = None if mode is None else self._seating.needs(line, mode)
+        if needs is not None and self._seating.seat(line, needs) is None:
+            self._lines[line.name] = line
+            self._by_token.setdefault(token, {})[line.name] = line
+            return
+        for held in [mode for mode in Mode if self._demand.holds(line.name, mode)]:
+            self._demand.remove(line.name, held)
+            topic = Topic(broker_word(self._adapter), *line.name, held).text
+            self._reject(topic, LIMIT_EXCEEDED, f"no place at {self._broker.title} any more")
 
     # --- answers -------------------------------------------------------------------------
 
-    def _answer_covered(self, line: _Line) -> None:
+    def _answer_covered(self, line: Line) -> None:
         """Accept the waiting topics whose mode the broker was asked for, or a higher one."""
-        asked = self._connections.connection(line.stream, line.number).asked(line.token)
-        if asked is not None:
-            for mode in [mode for mode in line.waiting if mode <= asked]:
-                self._answer(Accepted(line.waiting.pop(mode)))
+        for mode in [mode for mode in line.waiting if self._seating.is_asked(line, mode)]:
+            depth = self._seating.depth(line) if mode is Mode.DEPTH else DEFAULT_LEVELS
+            self._answer(Accepted(line.waiting.pop(mode), depth))
 
     def _reject(self, topic: str, code: str, message: str) -> None:
         self.rejected_total += 1

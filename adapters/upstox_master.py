@@ -13,9 +13,10 @@ from functools import lru_cache
 from typing import Final, TextIO
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from adapters.errors import InstrumentsError
+from adapters.json_rows import json_rows
 from adapters.symbols import (
     Instrument,
     expiry_word,
@@ -54,9 +55,6 @@ class _Row(Struct, gc=False):
     strike_price: float | None = None
 
 
-_split = msgspec.json.Decoder(list[Raw]).decode
-_decode_row = msgspec.json.Decoder(_Row).decode
-
 # A master has few expiries and strikes for its many rows.
 _strike_word = lru_cache(4096)(strike_word)
 
@@ -68,27 +66,20 @@ def read_master(text: TextIO) -> Iterator[Instrument]:
         InstrumentsError: not an Upstox master, or a damaged row; names the row.
     """
     others: list[Instrument] = []
-    for number, raw in enumerate(_rows(text.read()), 1):
+    for number, told in enumerate(json_rows(text, "the JSON list of Upstox's instruments"), 1):
         try:
-            row = _decode_row(raw)
+            row = msgspec.convert(told, _Row)
             exchange = EXCHANGES.get(row.segment)
             if exchange is None:
                 continue
             instrument = _instrument(row, exchange)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except ValueError as error:
             raise InstrumentsError(f"row {number}: {error}; fetch the master anew") from None
         if exchange == "NSE" and row.instrument_type != "EQ":
             others.append(instrument)
         else:
             yield instrument
     yield from others
-
-
-def _rows(text: str) -> list[Raw]:
-    try:
-        return _split(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InstrumentsError(f"{error}; expected the JSON list of Upstox's instruments") from None
 
 
 def _instrument(row: _Row, exchange: str) -> Instrument:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
-from adapters.broker import Broker, MasterSource, Pace, Stream
+from adapters.broker import Broker, MasterSource, OpenAlgoRow, Pace, Stream
 from adapters.codec import (
     Account,
     Book,
@@ -25,12 +25,12 @@ from adapters.codec import (
     Handshake,
     Key,
     Notice,
-    OrderUpdate,
     Tick,
     WireFrame,
 )
 from adapters.errors import BrokerError, MalformedError, TruncatedError, Verdict
-from adapters.zerodha_master import read_master
+from adapters.zerodha_master import is_token, read_master
+from adapters.zerodha_orders import read_order
 from bus.topics import Mode
 
 FEED_URL: Final = "wss://ws.kite.trade"
@@ -197,12 +197,12 @@ def _full(frame: bytes, start: int) -> Tick:
 def _read_text(text: str, out: Decoded) -> None:
     try:
         message = _decode_text(text)
+        if message.type == "order":
+            out.events.append(read_order(message.data))
+            return
         told = msgspec.json.decode(message.data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise MalformedError(f"a text frame that is no message: {error}") from None
-    if message.type == "order":
-        out.events.append(OrderUpdate(text))
-        return
     words = told if isinstance(told, str) else bytes(message.data).decode()
     if message.type != "error":
         out.events.append(Notice(words))
@@ -214,6 +214,12 @@ def _read_text(text: str, out: Decoded) -> None:
 
 def _keys(token: str) -> Sequence[Key]:
     return (int(token),)
+
+
+def _openalgo_token(row: OpenAlgoRow) -> str:
+    """OpenAlgo keeps `instrument_token::::exchange_token`."""
+    token = row.token.partition("::::")[0]
+    return token if is_token(token) else ""
 
 
 def _masters(account: Account) -> tuple[MasterSource, ...]:
@@ -242,8 +248,10 @@ BROKER: Final = Broker(
         ),
     ),
     may_overlap=True,
+    orders_in_feed=True,
     codec=Zerodha,
     master_reader=read_master,
     masters=_masters,
+    openalgo_token=_openalgo_token,
     keys_of=_keys,
 )

@@ -71,6 +71,11 @@ def read_master(text: TextIO) -> Iterator[Instrument]:
         raise InstrumentsError(f"line {rows.line_num}: {error}; fetch the master anew") from None
 
 
+def is_token(text: str) -> bool:
+    """Whether a text is a token as Kite's protocol can carry it."""
+    return text.isascii() and text.isdigit() and int(text) <= _MAX_TOKEN
+
+
 def _instrument(
     token: str,
     symbol: str,
@@ -82,7 +87,7 @@ def _instrument(
     venue: str,
 ) -> Instrument:
     """Raises ValueError: a field that cannot be read."""
-    if not (token.isascii() and token.isdigit() and int(token) <= _MAX_TOKEN):
+    if not is_token(token):
         raise ValueError(f"instrument_token {token[:32]!r} is no 32-bit number")
     if segment == "INDICES":
         return Instrument(_INDEX_EXCHANGES.get(venue, venue), index_symbol(symbol), token)

@@ -1,4 +1,4 @@
-"""One client process of bench/fanout.py: many raw WebSocket clients that count cheaply.
+"""One client process of the benchmarks: many raw WebSocket clients that count cheaply.
 
 Standard input: one line of JSON settings, then `report` or `latencies`. Standard output: `ready`,
 then one line of JSON each. Frames are not taken apart: messages are counted by a
@@ -12,16 +12,18 @@ import base64
 import json
 import os
 import re
-import secrets
+import resource
 import selectors
 import socket
 import struct
 import sys
 import time
 from array import array
+from typing import Any
 
-MARKER = b'"type":"market_data"'
-STAMP = re.compile(rb'"volume":(\d+),"timestamp":(\d+)\}')
+#: Once in every message, whether its JSON has spaces or not.
+MARKER = b'"market_data"'
+STAMP = re.compile(rb'"volume": ?(\d+), ?"timestamp": ?(\d+)\}')
 SEQUENCE = re.compile(rb'"symbol":"(\w+)","exchange":"NSE","mode".*?"volume":(\d+),"timestamp"')
 READ_BYTES = 1 << 20
 #: Longer than any frame of the benchmark: what is kept from read to read to verify.
@@ -35,15 +37,22 @@ def text_frame(message: dict[str, object]) -> bytes:
     return b"\x81" + size + bytes(4) + body
 
 
+def nats_frame(lines: list[str]) -> bytes:
+    body = "".join(f"{line}\r\n" for line in lines).encode()
+    size = struct.pack(">BH", 0xFE, len(body)) if len(body) > 125 else bytes((0x80 | len(body),))
+    return b"\x82" + size + bytes(4) + body
+
+
 class Client:
     """One connection: what it got, and whether in order."""
 
-    def __init__(self, host: str, port: int, key: str, symbols: list[str], mode: str) -> None:
+    def __init__(self, settings: dict[str, Any], symbols: list[str]) -> None:
         self.messages = 0
         self.received_bytes = 0
         self.disorder = 0
         self.tail = b""
         self.last: dict[bytes, int] = {}
+        host, port = "127.0.0.1", settings["port"]
         self.socket = socket.create_connection((host, port))
         nonce = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
@@ -51,14 +60,28 @@ class Client:
             f"Sec-WebSocket-Key: {nonce}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         self.wait_for(b"\r\n\r\n")
-        self.socket.sendall(text_frame({"action": "authenticate", "api_key": key}))
-        self.wait_for(b'"user_id"')
-        self.socket.sendall(text_frame({"action": "subscribe", "symbols": symbols, "mode": mode}))
-        self.wait_for(b"Subscription processing complete")
+        (self.speak_nats if settings["dialect"] == "nats" else self.speak_openalgo)(
+            settings, symbols
+        )
         self.socket.setblocking(False)
 
+    def speak_openalgo(self, settings: dict[str, Any], symbols: list[str]) -> None:
+        self.socket.sendall(text_frame({"action": "authenticate", "api_key": settings["key"]}))
+        self.wait_for(b'"user_id"')
+        if symbols:
+            request = {"action": "subscribe", "symbols": symbols, "mode": settings["mode"]}
+            self.socket.sendall(text_frame(request))
+            self.wait_for(b"Subscription processing complete")
+
+    def speak_nats(self, settings: dict[str, Any], symbols: list[str]) -> None:
+        topics = [f"NSE.{symbol}.{settings['mode']}" for symbol in symbols]
+        subscribe = [f"SUB {topic} {number}" for number, topic in enumerate(topics, 1)]
+        connect = 'CONNECT {"verbose":false,"pedantic":false}'
+        self.socket.sendall(nats_frame([connect, *subscribe, "PING"]))
+        self.wait_for(b"PONG")
+
     def wait_for(self, text: bytes) -> None:
-        self.socket.settimeout(10)
+        self.socket.settimeout(20)
         seen = b""
         while text not in seen:
             data = self.socket.recv(65536)
@@ -77,7 +100,10 @@ class Counters:
         """Whether the client is still connected."""
         kept = len(client.tail)
         self.buffer[:kept] = client.tail
-        size = client.socket.recv_into(self.view[kept:], READ_BYTES)
+        try:
+            size = client.socket.recv_into(self.view[kept:], READ_BYTES)
+        except ConnectionError:
+            return False
         now = time.time_ns()
         if not size:
             return False
@@ -105,13 +131,8 @@ class Counters:
 
 def main() -> None:
     settings = json.loads(sys.stdin.readline())
-    keys = ("host", "port", "key", "symbols", "mode")
-    arguments = {key: settings[key] for key in keys}
-    # An extra symbol, never published, makes each client's set of subscriptions unlike others.
-    own = [
-        [f"OWN-{secrets.token_hex(8)}"] * settings["distinct"] for _ in range(settings["clients"])
-    ]
-    clients = [Client(**arguments | {"symbols": arguments["symbols"] + extra}) for extra in own]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    clients = [Client(settings, symbols) for symbols in settings["holdings"]]
     counters = Counters(settings["verify"])
     selector = selectors.DefaultSelector()
     for client in clients:

@@ -81,7 +81,7 @@ class OpenAlgoSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: Role of its users here.
     role: str = DEFAULT_ROLE
     #: Seconds between looks at the database.
-    poll_s: Seconds = 2.0
+    poll_s: Seconds = 0.5
     #: Where its processes publish session changes, `tcp://HOST:PORT`; bound, empty for not.
     bus: str = ""
     #: Argon2 verifications at a time (120 ms and 64 MiB each), and how many may wait.

@@ -41,6 +41,9 @@ class AdapterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     connections: Positive | None = None
     #: Whether clients are told of the account's orders, where the broker pushes them.
     orders: bool = True
+    #: Whose account it is: only this user is told of its orders. Empty: every user whose role
+    #: may have orders and whom this adapter feeds.
+    user: str = ""
 
 
 class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,10 +108,12 @@ class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AdapterEntry(Struct, frozen=True):
-    """A configured adapter, running or not, and the broker whose protocol it speaks."""
+    """A configured adapter, running or not, the broker whose protocol it speaks, and the user
+    whose account it is logged in to, where the configuration says."""
 
     name: str
     broker: str
+    user: str = ""
 
 
 class ProxyBootstrap(Struct, frozen=True, kw_only=True):
@@ -139,9 +144,7 @@ class TapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     host: str = "127.0.0.1"
     #: 0: the kernel chooses.
     port: Port = 5555
-    topics: Literal["EXCHANGE_SYMBOL_MODE", "BROKER_EXCHANGE_SYMBOL_MODE"] = (
-        "EXCHANGE_SYMBOL_MODE"
-    )
+    topics: Literal["EXCHANGE_SYMBOL_MODE", "BROKER_EXCHANGE_SYMBOL_MODE"] = "EXCHANGE_SYMBOL_MODE"
 
 
 class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

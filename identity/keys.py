@@ -1,5 +1,8 @@
 """API keys in SQLite. A key is shown once, when it is made; only its hash is kept.
 
+A key has a name, a user (whose orders it may see), a role and perhaps an end. Rotating one
+makes its successor and ends it, at once or after an overlap in which both are good.
+
 IdentityError
 +-- KeysError            the store cannot be read or written (file, rights, lock)
     +-- KeyNameError     a name that the store does not take
@@ -16,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import os
+import logging
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -25,8 +28,13 @@ from typing import Final, NamedTuple, Self
 
 from msgspec import Struct
 
+from bus.access import DEFAULT_ROLE
 from bus.clock import Clock, SystemClock
 from identity.authority import Identity, IdentityError
+from identity.key_file import open_key_file
+from identity.scopes import Roles
+
+logger = logging.getLogger(__name__)
 
 KEY_BYTES: Final = 32
 #: The name becomes `user_id` in the auth reply, which must stay under 1000 bytes.
@@ -34,22 +42,8 @@ MAX_NAME_LENGTH: Final = 64
 #: Longer credentials are refused unhashed.
 MAX_KEY_LENGTH: Final = 512
 
-_BUSY_TIMEOUT_S: Final = 2.0
 #: `last_used` is a hint for people: written at most this often per key.
 _USE_RESOLUTION_S: Final = 60
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS api_keys (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL,
-    digest BLOB NOT NULL UNIQUE,
-    created INTEGER NOT NULL,
-    last_used INTEGER,
-    revoked INTEGER
-);
-CREATE UNIQUE INDEX IF NOT EXISTS one_active_key_per_name ON api_keys (name)
-    WHERE revoked IS NULL;
-"""
 
 
 class KeysError(IdentityError):
@@ -69,18 +63,27 @@ class KeyUnknownError(KeysError):
 
 
 class ApiKey(Struct, frozen=True):
-    """A key as `keys list` shows it. Times are Unix seconds; None means never."""
+    """A key as `keys list` shows it. Times are Unix seconds; None means never.
+
+    `revoked` lies ahead while a rotated key and its successor are both good.
+    """
 
     name: str
     created: int
     last_used: int | None
     revoked: int | None
+    user: str
+    role: str
+    expires: int | None
 
 
 class _Active(NamedTuple):
     row: int
     name: str
     digest: bytes
+    user: str
+    role: str
+    ends: int | None
 
 
 class KeyStore:
@@ -90,28 +93,21 @@ class KeyStore:
         KeysError: the file cannot be opened, made, or is no database.
     """
 
-    def __init__(self, path: str | Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self, path: str | Path, clock: Clock | None = None, roles: Roles | None = None
+    ) -> None:
         self._path = Path(path)
         self._clock = clock or SystemClock()
+        self._roles = roles or Roles()
         self._version = -1
         self._active: list[_Active] = []
-        self._valid: set[str] = set()
+        self._identities: dict[str, Identity] = {}
         self._loads = 0
         self._loads_reported = 0
         self._used: dict[int, int] = {}
         self._saved_use: dict[int, int] = {}
         with self._errors():
-            _make_private(self._path)
-            self._db = sqlite3.connect(
-                self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, cached_statements=16
-            )
-        try:
-            with self._errors():
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.executescript(_SCHEMA)
-        except KeysError:
-            self._db.close()
-            raise
+            self._db = open_key_file(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -124,57 +120,69 @@ class KeyStore:
 
     # --- for the command line -----------------------------------------------------------
 
-    def create(self, name: str) -> str:
+    def create(
+        self, name: str, *, user: str = "", role: str = DEFAULT_ROLE, expires: int | None = None
+    ) -> str:
         """Make a key: 64 hex characters, which cannot be shown again.
+
+        `user` is the name's when left out; `expires` is in Unix seconds.
 
         Raises:
             KeyNameError: 1 to 64 printable characters, please.
-            KeyExistsError: revoke that one first.
+            KeyExistsError: revoke or rotate that one.
         """
-        if (
-            not name
-            or len(name) > MAX_NAME_LENGTH
-            or not name.isprintable()
-            or name != name.strip()
-        ):
-            raise KeyNameError(
-                f"a key's name has 1 to {MAX_NAME_LENGTH} printable characters "
-                "and no spaces at its ends"
-            )
-        key = secrets.token_hex(KEY_BYTES)
+        _check_name(name, "key's name")
+        if user:
+            _check_name(user, "user's name")
         with self._errors():
             try:
-                self._db.execute(
-                    "INSERT INTO api_keys (name, digest, created) VALUES (?, ?, ?)",
-                    (name, _digest(key), self._now()),
-                )
+                return self._insert(name, user or name, role, expires)
             except sqlite3.IntegrityError:
                 raise KeyExistsError(f"there is an active key named {name!r} already") from None
-        self._version = -1
-        return key
 
-    def revoke(self, name: str) -> None:
-        """End the active key of that name; its live connections close within a second or so.
+    def rotate(self, name: str, *, overlap_s: int = 0, expires: int | None = None) -> str:
+        """Make the successor of an active key, for the same user and role.
+
+        The old key ends after `overlap_s` seconds; until then both are good. The successor
+        expires at `expires`, or never: the old key's end is not inherited.
 
         Raises:
             KeyUnknownError: no active key of that name.
         """
         with self._errors():
-            done = self._db.execute(
-                "UPDATE api_keys SET revoked = ? WHERE name = ? AND revoked IS NULL",
-                (self._now(), name),
-            )
-        if not done.rowcount:
-            raise KeyUnknownError(f"there is no active key named {name!r}")
-        self._version = -1
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                user, role = self._end(name, self._now() + overlap_s)
+                key = self._insert(name, user or name, role, expires)
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        return key
+
+    def revoke(self, name: str) -> str:
+        """End the key of that name, and its predecessors that overlap; returns its user.
+
+        Live connections close within a second.
+
+        Raises:
+            KeyUnknownError: no active key of that name.
+        """
+        with self._errors():
+            user, _ = self._end(name, self._now())
+        return user or name
 
     def list(self) -> Sequence[ApiKey]:
         """All keys ever made, oldest first."""
         with self._errors():
             rows = self._db.execute(
-                "SELECT name, created, last_used, revoked FROM api_keys ORDER BY id"
+                "SELECT name, created, last_used, revoked, user, role, expires "
+                "FROM api_keys ORDER BY id"
             ).fetchall()
-        return [ApiKey(*row) for row in rows]
+        return [
+            ApiKey(name, created, used, revoked, user or name, role, expires)
+            for name, created, used, revoked, user, role, expires in rows
+        ]
 
     # --- for the proxy (Authority) ------------------------------------------------------
 
@@ -190,8 +198,10 @@ class KeyStore:
                 found = active
         if found is None:
             return None
-        self._used[found.row] = self._now()
-        return Identity(found.name, _credential(found.row))
+        identity = self._identity(found)
+        if identity is not None:
+            self._used[found.row] = self._now()
+        return identity
 
     def changed(self) -> bool:
         self._refresh()
@@ -199,9 +209,12 @@ class KeyStore:
         self._loads_reported = self._loads
         return news
 
-    def is_valid(self, identity: Identity) -> bool:
-        """As of the last `verify` or `changed`."""
-        return identity.credential in self._valid
+    def renew(self, identity: Identity) -> Identity | None:
+        """As of the last `verify` or `changed`, and of now."""
+        current = self._identities.get(identity.credential)
+        if current is None or (current.expires is not None and current.expires <= self._now()):
+            return None
+        return current
 
     def save_use(self) -> None:
         """Write down when keys were last used, now and then; `verify` itself never writes."""
@@ -222,15 +235,61 @@ class KeyStore:
             version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
             if version == self._version:
                 return
-            self._active = [
-                _Active(*row)
-                for row in self._db.execute(
-                    "SELECT id, name, digest FROM api_keys WHERE revoked IS NULL"
-                )
-            ]
+            rows = self._db.execute(
+                "SELECT id, name, digest, user, role, "
+                "min(ifnull(revoked, expires), ifnull(expires, revoked)) AS ends "
+                "FROM api_keys WHERE ends IS NULL OR ends > ?",
+                (self._now(),),
+            ).fetchall()
+        self._active = [_Active(*row) for row in rows]
         self._version = version
         self._loads += 1
-        self._valid = {_credential(active.row) for active in self._active}
+        made = [self._identity(active) for active in self._active]
+        self._identities = {one.credential: one for one in made if one is not None}
+
+    def _identity(self, active: _Active) -> Identity | None:
+        """None when it has ended, or has a role that the configuration knows no more."""
+        if active.ends is not None and active.ends <= self._now():
+            return None
+        scopes = self._roles.get(active.role)
+        if scopes is None:
+            logger.warning(
+                "key %r has the role %r, which is not configured", active.name, active.role
+            )
+            return None
+        return Identity(
+            user=active.user or active.name,
+            credential=f"key:{active.row}",
+            name=active.name,
+            scopes=scopes,
+            expires=active.ends,
+        )
+
+    # --- rows ---------------------------------------------------------------------------
+
+    def _insert(self, name: str, user: str, role: str, expires: int | None) -> str:
+        key = secrets.token_hex(KEY_BYTES)
+        self._db.execute(
+            "INSERT INTO api_keys (name, digest, created, user, role, expires) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (name, _digest(key), self._now(), user, role, expires),
+        )
+        self._version = -1
+        return key
+
+    def _end(self, name: str, when: int) -> tuple[str, str]:
+        """Let the keys of that name end then, at the latest; the newest one's user and role."""
+        row = self._db.execute(
+            "SELECT user, role FROM api_keys WHERE name = ? AND revoked IS NULL", (name,)
+        ).fetchone()
+        if row is None:
+            raise KeyUnknownError(f"there is no active key named {name!r}")
+        self._db.execute(
+            "UPDATE api_keys SET revoked = ? WHERE name = ? AND (revoked IS NULL OR revoked > ?)",
+            (when, name, when),
+        )
+        self._version = -1
+        return row[0], row[1]
 
     def _now(self) -> int:
         return self._clock.unix_ns() // 1_000_000_000
@@ -247,12 +306,8 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
 
 
-def _credential(row: int) -> str:
-    return f"key:{row}"
-
-
-def _make_private(path: Path) -> None:
-    """Make the file before SQLite does, for its owner's eyes only (its journals follow)."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
+def _check_name(name: str, what: str) -> None:
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
+        raise KeyNameError(
+            f"a {what} has 1 to {MAX_NAME_LENGTH} printable characters and no spaces at its ends"
+        )

@@ -38,6 +38,7 @@ class Demand:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._wants: dict[bytes, _Want] = {}
+        self._observers: dict[Callable[[Verdict], None], None] = {}
 
     def __len__(self) -> int:
         return len(self._wants)
@@ -69,10 +70,14 @@ class Demand:
         want = self._wants.get(topic)
         if want is None:
             return  # the demand was withdrawn meanwhile
+        news = want.verdict != verdict
         want.verdict = verdict
         watchers, want.watchers = want.watchers, {}
         for watcher in watchers:
             watcher(topic)
+        if news:  # every consumer's demand is answered, so most answers are repetitions
+            for observer in list(self._observers):
+                observer(verdict)
 
     def forget(self, adapter: str) -> None:
         """Another generation of the adapter: it will answer afresh."""
@@ -83,6 +88,13 @@ class Demand:
     def watch(self, topic: bytes, watcher: Callable[[bytes], None]) -> None:
         """Tell `watcher` the next answer about a wanted topic, once."""
         self._wants[topic].watchers[watcher] = None
+
+    def observe(self, observer: Callable[[Verdict], None]) -> None:
+        """Tell `observer` every answer that is news, from now on."""
+        self._observers[observer] = None
+
+    def ignore(self, observer: Callable[[Verdict], None]) -> None:
+        self._observers.pop(observer, None)
 
     def unwatch(self, topic: bytes, watcher: Callable[[bytes], None]) -> None:
         want = self._wants.get(topic)

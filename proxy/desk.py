@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bus.clock import Clock
 from bus.settings import ProxySettings
@@ -10,6 +10,7 @@ from identity.authority import Authority
 from proxy.demand import Demand
 from proxy.feeds import Feeds
 from proxy.lanes import Lanes
+from proxy.presence import Presence
 from proxy.routing import Routing
 from proxy.totals import Totals
 
@@ -26,6 +27,7 @@ class Desk:
     lanes: Lanes
     totals: Totals
     clock: Clock
+    presence: Presence = field(default_factory=Presence)
 
     @property
     def default_broker(self) -> str:

@@ -1,65 +1,53 @@
-"""The bytes around a tick: everything of a push but the tick itself, built once. Pure.
+"""One topic as some clients get it, and the lanes that carry it. Pure.
 
-    {"type":"market_data","symbol":S,"exchange":E,"mode":N,"data":<payload>,"broker":B,"topic":"S.E"}
-
-`symbol` and `exchange` come before `data`, since one client takes the first textual match.
+Clients that spell an instrument alike and like the same look share an envelope, and with it
+every frame that is built.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
+from proxy.profile import Look
+from proxy.requests import Instrument
+from proxy.shapes import wrapper
 from proxy.subscriptions import Subscription
-from proxy.wire import text_header
 
 if TYPE_CHECKING:
-    from proxy.lanes import Lane
+    from proxy.lane import Lane
 
-_encode = msgspec.json.Encoder().encode
+
+class EnvelopeKey(NamedTuple):
+    """What makes two clients' frames of one topic equal."""
+
+    spelled: Instrument
+    look: Look
 
 
 class Envelope:
-    """One topic in one spelling, and the lanes that carry it.
+    """`topic` is without its NUL, as frames have it; `token` is the random number that stands
+    for this envelope in a lane's digest; `wrap` makes the frame that carries a payload.
 
-    `topic` is without its NUL, as frames have it; `token` is the random number that stands
-    for this envelope in a lane's digest.
+    `parked` counts the lanes that have it and are not delivered to at the moment.
     """
 
-    __slots__ = (
-        "_around",
-        "_body",
-        "_canonical_body",
-        "_head",
-        "_tail",
-        "lanes",
-        "spelled",
-        "token",
-        "topic",
-    )
+    __slots__ = ("key", "lanes", "parked", "token", "topic", "wrap")
 
-    def __init__(self, topic: bytes, broker: str, subscription: Subscription, token: int) -> None:
+    def __init__(
+        self,
+        topic: bytes,
+        broker: str,
+        subscription: Subscription,
+        token: int,
+        look: Look = Look(),  # noqa: B008 - immutable
+    ) -> None:
         self.topic = topic
-        self.spelled = subscription.spelled
+        self.key = EnvelopeKey(subscription.spelled, look)
         self.token = token
+        self.wrap = wrapper(look, broker, subscription)
         self.lanes: dict[Lane, None] = {}
-        symbol, exchange = subscription.spelled
-        names = {"symbol": symbol, "exchange": exchange}
-        head = {"type": "market_data", **names, "mode": int(subscription.mode)}
-        tail = {"broker": broker, "topic": f"{symbol}.{exchange}"}
-        self._head = _encode(head)[:-1] + b',"data":'
-        self._tail = b"," + _encode(tail)[1:]
-        self._around = len(self._head) + len(self._tail)
-        # A payload begins with the canonical names; a client that spells them in its own way
-        # must find its own spelling there too, or it drops the push.
-        canonical = {"symbol": subscription.symbol, "exchange": subscription.exchange}
-        self._canonical_body = b"" if subscription.as_canonical else _encode(canonical)[:-1]
-        self._body = _encode(names)[:-1]
+        self.parked = 0
 
-    def wrap(self, payload: bytes) -> bytes:
-        """The WebSocket frame that carries a tick's payload to the client."""
-        if self._canonical_body and payload.startswith(self._canonical_body):
-            payload = self._body + payload[len(self._canonical_body) :]
-        header = text_header(len(payload) + self._around)
-        return b"".join((header, self._head, payload, self._tail))
+    @property
+    def is_carried(self) -> bool:
+        return bool(self.lanes or self.parked)

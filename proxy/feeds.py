@@ -58,6 +58,10 @@ class Feeds:
         feed = self._feed(adapter)
         return bool(feed.generations) and not feed.silent
 
+    def present(self, adapter: str) -> bool:
+        """Whether the adapter is there, whatever its broker."""
+        return bool(self._feed(adapter).generations)
+
     def connected(self, adapter: str) -> bool:
         """Whether the adapter is there and, as far as it said, connected to its broker."""
         feed = self._feed(adapter)

@@ -10,16 +10,22 @@ the XOR of its envelopes' (Zobrist hashing), kept up to date by every change.
 
 Each client gets all its messages in bus order: it is on exactly one lane at any time, and
 lanes change only between batches.
+
+A client that does not keep up is *parked*: its lane stays, nothing is delivered to it, and it
+costs nothing per tick. `catch_up` then gives it the latest of each topic that moved. The last
+frame per topic is kept anyway, for who subscribes next.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from bus.frames import Frame
-from proxy.envelope import Envelope
+from proxy.envelope import Envelope, EnvelopeKey
+from proxy.lane import Lane, Latest, Member, Route, Writer
+from proxy.profile import PEER, Look
 from proxy.subscriptions import Subscription
 
 #: Seconds without a change after which a lane may be merged.
@@ -29,66 +35,24 @@ TIDY_BUDGET: Final = 20_000
 _TOKEN_BITS: Final = 128
 
 
-class Writer(Protocol):
-    """Where a client's bytes go."""
-
-    def write(self, data: bytes, messages: int) -> None:
-        """Take whole WebSocket frames. Never blocks, never raises."""
-        ...
-
-
-class Member:
-    """A client as the lanes see it."""
-
-    __slots__ = ("lane", "write")
-
-    def __init__(self, writer: Writer, lane: Lane) -> None:
-        self.write = writer.write
-        self.lane = lane
-
-
-class Lane:
-    """The same frames for all its members."""
-
-    __slots__ = ("changed_at", "digest", "envelopes", "members", "parts")
-
-    def __init__(self, envelopes: Iterable[Envelope], digest: int) -> None:
-        self.envelopes = dict.fromkeys(envelopes)
-        self.digest = digest
-        self.members: dict[Member, None] = {}
-        self.parts: list[bytes] = []
-        self.changed_at = 0.0
-        for envelope in self.envelopes:
-            envelope.lanes[self] = None
-
-    def flush(self) -> None:
-        """Hand what has gathered to every member."""
-        parts = self.parts
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        messages = len(parts)
-        parts.clear()
-        for member in self.members:
-            member.write(data, messages)
-
-    def end(self) -> None:
-        """Carry nothing any more."""
-        for envelope in self.envelopes:
-            del envelope.lanes[self]
-        self.envelopes = {}
-
-
 class Lanes:
     """All lanes and the topics that lead to them."""
 
     def __init__(self) -> None:
-        self._routes: dict[bytes, list[Envelope]] = {}
+        self._routes: dict[bytes, Route] = {}
         self._settled: dict[int, Lane] = {}
         #: Lanes changed lately, the longest quiet first.
         self._restless: dict[Lane, None] = {}
+        self._parked: dict[Lane, None] = {}
 
     @property
     def count(self) -> int:
-        return len(self._settled) + len(self._restless)
+        return len(self._settled) + len(self._restless) + len(self._parked)
+
+    @property
+    def parked(self) -> int:
+        """How many clients are parked."""
+        return len(self._parked)
 
     # --- the path of the ticks ----------------------------------------------------------
 
@@ -102,7 +66,10 @@ class Lanes:
             if route is None:
                 strays.append(frame)
                 continue
-            for envelope in route:
+            route.last = frame
+            for envelope in route.envelopes:
+                if not envelope.lanes:
+                    continue
                 data = envelope.wrap(frame.payload)
                 for lane in envelope.lanes:
                     parts = lane.parts
@@ -112,6 +79,11 @@ class Lanes:
         for lane in filled:
             lane.flush()
         return strays
+
+    def last(self, topic: bytes) -> bytes | None:
+        """The last payload of a topic (without NUL) that somebody holds."""
+        route = self._routes.get(topic)
+        return None if route is None or route.last is None else route.last.payload
 
     # --- who is on which lane -------------------------------------------------------------
 
@@ -123,12 +95,16 @@ class Lanes:
         self._touch(lane, now)
         return member
 
-    def envelope(self, topic: bytes, broker: str, subscription: Subscription) -> Envelope:
-        """The envelope of a topic (without NUL) in a client's spelling, to be added at once."""
-        for envelope in self._routes.get(topic, ()):
-            if envelope.spelled == subscription.spelled:
+    def envelope(
+        self, topic: bytes, broker: str, subscription: Subscription, look: Look = PEER.look
+    ) -> Envelope:
+        """The envelope of a topic (without NUL) as a client wants it, to be added at once."""
+        route = self._routes.get(topic)
+        key = EnvelopeKey(subscription.spelled, look)
+        for envelope in route.envelopes if route is not None else ():
+            if envelope.key == key:
                 return envelope
-        return Envelope(topic, broker, subscription, secrets.randbits(_TOKEN_BITS))
+        return Envelope(topic, broker, subscription, secrets.randbits(_TOKEN_BITS), look)
 
     def leave(self, member: Member) -> None:
         lane = member.lane
@@ -143,9 +119,14 @@ class Lanes:
             return
         lane = self._own_lane(member, now)
         for envelope in dict.fromkeys(new):
-            if not envelope.lanes:
-                self._routes.setdefault(envelope.topic, []).append(envelope)
-            envelope.lanes[lane] = None
+            route = self._routes.setdefault(envelope.topic, Route())
+            if not envelope.is_carried:
+                route.envelopes.append(envelope)
+            if lane.seen is None:
+                envelope.lanes[lane] = None
+            else:
+                envelope.parked += 1
+                lane.seen[envelope] = route.last
             lane.envelopes[envelope] = None
             lane.digest ^= envelope.token
 
@@ -156,7 +137,11 @@ class Lanes:
             return
         lane = self._own_lane(member, now)
         for envelope in dict.fromkeys(old):
-            del envelope.lanes[lane]
+            if lane.seen is None:
+                del envelope.lanes[lane]
+            else:
+                envelope.parked -= 1
+                del lane.seen[envelope]
             del lane.envelopes[envelope]
             lane.digest ^= envelope.token
             self._prune(envelope)
@@ -175,6 +160,42 @@ class Lanes:
                 self._merge(lane, other)
             budget -= 1
 
+    # --- who does not keep up -------------------------------------------------------------
+
+    def park(self, member: Member, now: float) -> None:
+        """Deliver nothing to the client until it is resumed; between batches only."""
+        lane = self._own_lane(member, now)
+        if lane.seen is not None:
+            return
+        del self._restless[lane]
+        self._parked[lane] = None
+        lane.seen = {}
+        for envelope in lane.envelopes:
+            del envelope.lanes[lane]
+            envelope.parked += 1
+            lane.seen[envelope] = self._routes[envelope.topic].last
+
+    def catch_up(self, member: Member, budget: int) -> Latest:
+        """The latest of what moved since the client was given it, about `budget` bytes.
+
+        What does not fit comes next time, before what is given now. In bus order.
+        """
+        return member.lane.catch_up(self._routes, budget)
+
+    def resume(self, member: Member, now: float) -> None:
+        """Deliver to the client again: right after a `catch_up` that was complete."""
+        lane = member.lane
+        if lane.seen is None:
+            return
+        lane.seen = None
+        del self._parked[lane]
+        for envelope in lane.envelopes:
+            envelope.parked -= 1
+            envelope.lanes[lane] = None
+        self._touch(lane, now)
+
+    # --- lanes among themselves -------------------------------------------------------------
+
     @staticmethod
     def _merge(lane: Lane, into: Lane) -> None:
         for member in lane.members:
@@ -185,6 +206,8 @@ class Lanes:
     def _own_lane(self, member: Member, now: float) -> Lane:
         """The client's lane once nobody else is on it; its digest may then change."""
         lane = member.lane
+        if lane.seen is not None:
+            return lane
         if len(lane.members) > 1:
             del lane.members[member]
             lane = Lane(lane.envelopes, lane.digest)
@@ -202,6 +225,7 @@ class Lanes:
 
     def _drop(self, lane: Lane) -> None:
         self._restless.pop(lane, None)
+        self._parked.pop(lane, None)
         if self._settled.get(lane.digest) is lane:
             del self._settled[lane.digest]
         envelopes = list(lane.envelopes)
@@ -211,8 +235,8 @@ class Lanes:
 
     def _prune(self, envelope: Envelope) -> None:
         """Forget the route of an envelope that no lane carries."""
-        if not envelope.lanes:
+        if not envelope.is_carried:
             route = self._routes[envelope.topic]
-            route.remove(envelope)
-            if not route:
+            route.envelopes.remove(envelope)
+            if not route.envelopes:
                 del self._routes[envelope.topic]

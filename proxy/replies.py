@@ -1,6 +1,7 @@
 """What the proxy answers: exact shapes and key order of the client protocol, as JSON bytes.
 
-Errors have three keys and no `type`, on purpose: clients tell them from replies by that.
+Errors have three keys and no `type`, on purpose: clients tell them from replies by that. The
+profiles of older documents (`proxy.profile`) differ in what those documents show, no more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from bus.events import Accepted, Rejected
 from proxy.modes import Echo
+from proxy.profile import Shape
 from proxy.requests import Instrument, RequestId
 
 _encode = msgspec.json.Encoder().encode
@@ -45,11 +48,11 @@ def error(code: str, message: str) -> bytes:
     return _encode({"status": "error", "code": code, "message": message})
 
 
-def authenticated(broker: str, user: str) -> bytes:
+def authenticated(broker: str, user: str, shape: Shape = Shape.PEER) -> bytes:
     return _encode(
         {
             "type": "auth",
-            "status": "success",
+            "status": "authenticated" if shape is Shape.FLAT else "success",
             "message": "Authentication successful",
             "broker": broker,
             "user_id": user,
@@ -58,19 +61,24 @@ def authenticated(broker: str, user: str) -> bytes:
     )
 
 
-def subscribed(outcomes: list[Outcome], broker: str, request_id: RequestId) -> bytes:
+def subscribed(
+    outcomes: list[Outcome], broker: str, request_id: RequestId, shape: Shape = Shape.PEER
+) -> bytes:
     """`partial` is also what clients know for "all failed"."""
     failed = any(outcome.message for outcome in outcomes)
-    return _with_id(
-        {
-            "type": "subscribe",
-            "status": "partial" if failed else "success",
-            "subscriptions": [outcome.fields() for outcome in outcomes],
-            "message": "Subscription processing complete",
-            "broker": broker,
-        },
-        request_id,
-    )
+    names = ["{}.{}".format(*outcome.instrument) for outcome in outcomes if not outcome.message]
+    reply: dict[str, Any] = {
+        "type": "subscription" if shape is Shape.TOPIC else "subscribe",
+        "status": "partial" if failed else "success",
+        "subscriptions": [outcome.fields() for outcome in outcomes],
+        "message": "Subscription processing complete",
+        "broker": broker,
+    }
+    if shape is Shape.TOPIC:
+        reply["topic"] = names[0] if names else ""
+    elif shape is Shape.FLAT:
+        reply |= {"count": len(names), "symbols": names}
+    return _with_id(reply, request_id)
 
 
 def unsubscribed(outcomes: list[Outcome], broker: str, request_id: RequestId) -> bytes:
@@ -99,6 +107,23 @@ def orders(wanted: bool, request_id: RequestId) -> bytes:
         },
         request_id,
     )
+
+
+def subscription_status(
+    instrument: Instrument, mode: int, broker: str, verdict: Accepted | Rejected
+) -> bytes:
+    """What an adapter said after the acknowledgement, for clients that asked to be told."""
+    status: dict[str, Any] = {
+        "type": "subscription_status",
+        "symbol": instrument.symbol,
+        "exchange": instrument.exchange,
+        "mode": mode,
+    }
+    if isinstance(verdict, Rejected):
+        status |= {"status": "error", "message": verdict.message, "code": verdict.code}
+    else:
+        status |= {"status": "success", "depth": verdict.depth}
+    return _encode(status | {"broker": broker})
 
 
 def broker_info(broker: str, connected: bool, user: str) -> bytes:

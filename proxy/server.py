@@ -11,20 +11,24 @@ import contextlib
 import errno
 import logging
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from websockets.asyncio.server import Server as WebSocketServer
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
+from bus.access import LimitSettings
 from bus.exits import Exit
 from bus.process import ExitError
 from proxy.client import CLOSE_TIMEOUT_S, Client
 from proxy.desk import Desk
+from proxy.door import Door
+from proxy.guarded import GuardedConnection
+from proxy.pages import Pages
+from proxy.tls import Certificate, TlsError
 
 logger = logging.getLogger(__name__)
 
-#: A handshake takes one round trip; who needs longer only holds a socket.
-_OPEN_TIMEOUT_S: Final = 5.0
 #: Clients reconnect all at once after a restart.
 _LISTEN_BACKLOG: Final = 1024
 #: A predecessor may still be letting go of the port.
@@ -38,9 +42,13 @@ _HANDLERS_S: Final = 0.5
 class Server:
     """Listens, and keeps the clients that are connected."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, limits: LimitSettings) -> None:
         self._desk = desk
+        self.door = Door(desk.settings, limits, desk.authority, desk.clock)
+        self._certificate: Certificate | None = None
         self._clients: dict[Client, ServerConnection] = {}
+        self._pages = Pages(desk, lambda: self._address)
+        self._address = ""
         self._server: WebSocketServer | None = None
 
     @property
@@ -52,12 +60,17 @@ class Server:
         return self._server is not None and self._server.is_serving()
 
     async def start(self) -> str:
-        """Listen; returns the address, `ws://HOST:PORT`.
+        """Listen; returns the address, `ws://HOST:PORT`, or `wss://` with a certificate.
 
         Raises:
-            ExitError: the address cannot be had.
+            ExitError: the address cannot be had, or the certificate not be used.
         """
         settings = self._desk.settings
+        if settings.tls_certificate:
+            try:
+                self._certificate = Certificate(settings.tls_certificate, settings.tls_key)
+            except TlsError as error:
+                raise ExitError(Exit.CONFIGURATION, str(error)) from None
         deadline = self._desk.clock.monotonic() + _BIND_PATIENCE_S
         while True:
             try:
@@ -69,7 +82,14 @@ class Server:
             await asyncio.sleep(_BIND_RETRY_S)
         port = next(iter(self._server.sockets)).getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        return f"ws://{host}:{port}"
+        scheme = "ws" if self._certificate is None else "wss"
+        self._address = f"{scheme}://{host}:{port}"
+        return self._address
+
+    def look_at_certificate(self) -> None:
+        """Now and then: take a renewed certificate."""
+        if self._certificate is not None:
+            self._certificate.look()
 
     async def stop(self) -> None:
         """Let go of the port, then of the clients: without a closing handshake.
@@ -101,7 +121,7 @@ class Server:
             settings.port,
             compression=None,
             server_header=None,
-            open_timeout=_OPEN_TIMEOUT_S,
+            open_timeout=self.door.limits.open_timeout_s,
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=settings.ping_interval_s,
             ping_timeout=settings.ping_timeout_s,
@@ -111,10 +131,17 @@ class Server:
             # for an unanswered ping is how a client that stopped reading is found out.
             write_limit=4 * settings.max_backlog_bytes,
             backlog=_LISTEN_BACKLOG,
+            process_request=self._welcome,
+            reuse_port=settings.workers > 1 or None,
+            create_connection=cast("type[ServerConnection]", self.door.connection),
+            ssl=None if self._certificate is None else self._certificate.context,
         )
 
+    def _welcome(self, connection: ServerConnection, request: Request) -> Response | None:
+        return self.door.check(connection, request) or self._pages.answer(connection, request)
+
     async def _serve(self, connection: ServerConnection) -> None:
-        client = Client(self._desk, connection)
+        client = Client(self._desk, cast("GuardedConnection", connection))
         self._clients[client] = connection
         try:
             await client.converse()

@@ -9,28 +9,27 @@ from typing import Final
 
 import msgspec
 
-from bus.events import Accepted, BrokerState, Rejected, decode_event
-from bus.exits import Exit
+from bus.events import Accepted, BrokerState, OrderUpdate, Rejected, decode_event
 from bus.frames import Frame, Kind
-from bus.messages import PublisherEntry, Stats
-from bus.process import ExitError, Host
+from bus.messages import ClientStatus, PublisherEntry, Stats
+from bus.process import CLIENTS_TOLD, Host
 from bus.settings import ProxyBootstrap
 from bus.subscriber import Feed, Subscriber
-from identity.authority import IdentityError
-from identity.keys import KeysError, KeyStore
 from proxy import statsfile
-from proxy.client import AUTH_FAILED
 from proxy.demand import Demand
 from proxy.desk import Desk
 from proxy.feeds import Feeds
+from proxy.identities import Identities
 from proxy.lanes import Lanes
+from proxy.orders import OrderDesk
 from proxy.routing import Routing
 from proxy.server import Server
 from proxy.totals import Totals
 
 logger = logging.getLogger(__name__)
 
-#: A step of the lanes' tidying is cheap and bounded; keys and rates are looked at less often.
+#: A step of the lanes' tidying is cheap and bounded, as is a look whether keys changed; the
+#: rest is done less often.
 _TIDY_S: Final = 0.25
 _ROUNDS_PER_SECOND: Final = 4
 _STATS_FILE_EVERY_S: Final = 10
@@ -40,7 +39,7 @@ class ProxyService:
     """Implements `bus.process.Service`. Made inside a running event loop.
 
     Raises:
-        ExitError: the key store cannot be opened.
+        ExitError: what knows the users cannot be used.
     """
 
     def __init__(self, host: Host, boot: ProxyBootstrap) -> None:
@@ -48,13 +47,10 @@ class ProxyService:
         self._stats_path = Path(boot.stats_path) if boot.stats_path else None
         self._malformed_frames = 0
         self._subscriber = Subscriber(host.context, secret=host.secret, on_frames=self._on_frames)
-        try:
-            self._keys = KeyStore(boot.keys_path, host.clock)
-        except KeysError as error:
-            raise ExitError(Exit.CONFIGURATION, str(error)) from None
+        self._identities = Identities(host, boot)
         self._desk = Desk(
             settings=boot.proxy,
-            authority=self._keys,
+            authority=self._identities.authority,
             routing=Routing(boot.adapters),
             demand=Demand(self._subscriber),
             feeds=Feeds(),
@@ -62,7 +58,8 @@ class ProxyService:
             totals=Totals(),
             clock=host.clock,
         )
-        self._server = Server(self._desk)
+        self._server = Server(self._desk, boot.access.limits)
+        self.orders = OrderDesk(self._desk.totals)
         self._chores: asyncio.Task[None] | None = None
 
     @property
@@ -70,6 +67,7 @@ class ProxyService:
         return self._server.serving
 
     async def start(self) -> str:
+        await self._identities.start()
         address = await self._server.start()
         self._chores = asyncio.create_task(self._do_chores())
         self._chores.add_done_callback(self._chores_ended)
@@ -81,7 +79,7 @@ class ProxyService:
             self._chores.cancel()
         await self._server.stop()
         self._subscriber.close()
-        self._keys.close()
+        self._identities.stop()
 
     def stats(self) -> Stats:
         totals = self._desk.totals
@@ -97,9 +95,23 @@ class ProxyService:
             "lost_total": self._subscriber.lost_total,
             "last_gap_ms": self._subscriber.last_gap_ms,
             "auth_failures_total": totals.auth_failures,
+            "snapshots_total": totals.snapshots,
+            "order_updates_total": totals.order_updates,
+            "conflating": self._desk.lanes.parked,
+            "conflated_total": totals.conflated,
+            "dropped_total": totals.dropped,
             "slow_closed_total": totals.slow_closed,
             "malformed_total": totals.malformed + self._malformed_frames,
+            "key_connections_refused_total": self._desk.presence.refused_total,
+            **self._server.door.stats(),
+            **self._identities.stats(),
         }
+
+    def clients(self) -> tuple[list[ClientStatus], int]:
+        now = self._host.clock.monotonic()
+        listed = [client.status(now) for client in self._server.clients]
+        listed.sort(key=lambda one: (-one.dropped, -one.queue_bytes, -one.conflated))
+        return listed[:CLIENTS_TOLD], len(listed)
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
         for adapter in self._desk.feeds.follow(publishers):
@@ -126,6 +138,9 @@ class ProxyService:
                 self._desk.demand.note(event)
             case BrokerState():
                 self._desk.feeds.heard(adapter, event)
+            case OrderUpdate(order):
+                sessions = (client.session for client in self._server.clients)
+                self.orders.live(sessions, adapter, order)
 
     # --- now and then -----------------------------------------------------------------------
 
@@ -138,27 +153,19 @@ class ProxyService:
             await asyncio.sleep(_TIDY_S)
             now = clock.monotonic()
             self._desk.lanes.tidy(now)
+            self._identities.sweep(list(self._server.clients))
             turn += 1
             if turn % _ROUNDS_PER_SECOND:
                 continue
+            for client in self._server.clients:
+                client.look(now)
             self._desk.totals.measure(now - measured)
             measured = now
-            self._look_at_keys()
+            self._identities.save_use()
+            self._server.look_at_certificate()
             if now - written >= _STATS_FILE_EVERY_S:
                 written = now
                 self._write_stats_file()
-
-    def _look_at_keys(self) -> None:
-        """End the connections of keys that were revoked; note which keys are in use."""
-        try:
-            if self._keys.changed():
-                for client in list(self._server.clients):
-                    identity = client.session.identity
-                    if identity is not None and not self._keys.renew(identity):
-                        client.close(AUTH_FAILED, "key revoked")
-            self._keys.save_use()
-        except IdentityError as error:
-            logger.warning("%s", error)
 
     def _write_stats_file(self) -> None:
         if self._stats_path is None:

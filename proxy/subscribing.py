@@ -2,7 +2,11 @@
 
 The acknowledgement should be true, so it waits a moment for the adapters' answers; and it
 must come before the first push, while no tick may be missed from the moment of asking. So new
-subscriptions first deliver into a buffer, which follows the acknowledgement.
+subscriptions first deliver into a buffer, which follows the acknowledgement; before it goes
+the last value of each, where there is one.
+
+Who asks again for a book that is held, with more levels, exchanges it; with fewer, or without
+saying how many, keeps what is held.
 """
 
 from __future__ import annotations
@@ -11,14 +15,16 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bus.errors import TopicError
-from bus.events import Rejected
+from bus.events import Accepted, Rejected
 from bus.settings import AdapterEntry
-from bus.topics import Topic
+from bus.topics import Mode, Topic
 from proxy.desk import Desk
 from proxy.envelope import Envelope
-from proxy.lanes import Member, Writer
+from proxy.lane import Member, Writer
+from proxy.profile import PEER, Profile
 from proxy.replies import Outcome
 from proxy.requests import Subscribe, SubscribeEntry
+from proxy.rights import Rights
 from proxy.subscriptions import Holdings, Subscription
 
 
@@ -48,6 +54,8 @@ class _Asked(NamedTuple):
     entry: SubscribeEntry
     subscription: Subscription
     held: Held
+    #: What the client holds and this one takes the place of.
+    outgrown: Subscription | None
 
 
 class Subscribing:
@@ -56,12 +64,22 @@ class Subscribing:
     `on_answered`, when set, is called once nothing is left to wait for.
     """
 
-    def __init__(self, desk: Desk, holdings: Holdings[Held], request: Subscribe) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        holdings: Holdings[Held],
+        request: Subscribe,
+        rights: Rights,
+        profile: Profile = PEER,
+    ) -> None:
         self.request = request
+        self.rights = rights
         self.on_answered: Callable[[], None] | None = None
         self._desk = desk
         self._holdings = holdings
+        self._profile = profile
         self._new: dict[Subscription, Held] = {}
+        self._snapshots: dict[Held, bytes] = {}
         self._unanswered: dict[bytes, str] = {}
         self._buffer = _Buffer()
         self._buffering = desk.lanes.join(self._buffer, desk.clock.monotonic())
@@ -82,12 +100,21 @@ class Subscribing:
             self._holdings.add(subscription, held)
         self._add(member, (held.envelope for held in self._new.values()))
         for asked in self._asked:
-            if isinstance(asked, _Asked) and self._rejection(asked.held) is not None:
+            if not isinstance(asked, _Asked):
+                continue
+            if self._rejection(asked.held) is not None:
+                self._snapshots.pop(asked.held, None)
                 drop(self._desk, self._holdings, member, [asked.subscription])
+            elif asked.outgrown is not None:
+                drop(self._desk, self._holdings, member, [asked.outgrown])
         return outcomes
 
     def pour(self, writer: Writer) -> None:
-        """After the acknowledgement: what was ticking meanwhile."""
+        """After the acknowledgement: last values, then what was ticking meanwhile."""
+        if self._snapshots:
+            frames = [held.envelope.wrap(payload) for held, payload in self._snapshots.items()]
+            self._desk.totals.snapshots += len(frames)
+            writer.write(b"".join(frames), len(frames))
         self._buffer.pour(writer)
 
     def abandon(self) -> None:
@@ -102,26 +129,31 @@ class Subscribing:
         if entry.refusal is not None:
             return self._failure(entry, entry.refusal.message, entry.refusal.code)
         try:
-            subscription = Subscription.of(entry.instrument, entry.choice.mode)
+            subscription = Subscription.of(entry.instrument, entry.choice.mode, self.request.depth)
         except TopicError as error:
             return self._failure(entry, str(error), "SYMBOL_NOT_FOUND")
+        alike = self._holdings.alike(subscription)
+        if alike is not None and alike.level >= subscription.level:
+            subscription, alike = alike, None
         held = self._holdings.get(subscription) or self._new.get(subscription)
         if held is None:
-            adapter = self._desk.routing.choose(subscription.exchange, subscription.symbol)
+            refusal = self.rights.may_hold(subscription, len(self._holdings) + len(self._new))
+            if refusal is not None:
+                return self._failure(entry, refusal.message, refusal.code)
+            adapter = self.rights.routing.choose(subscription.exchange, subscription.symbol)
             if adapter is None:
                 return self._failure(entry, "No adapter feeds this symbol", "SYMBOL_NOT_FOUND")
             held = self._want(subscription, adapter)
-        return _Asked(entry, subscription, held)
+        return _Asked(entry, subscription, held, outgrown=alike)
 
     def _want(self, subscription: Subscription, adapter: AdapterEntry) -> Held:
         desk = self._desk
-        topic = Topic.make(
-            adapter.name, subscription.exchange, subscription.symbol, subscription.mode
-        ).wire
-        envelope = desk.lanes.envelope(topic[:-1], adapter.broker, subscription)
-        held = self._new[subscription] = Held(envelope, topic, adapter)
-        self._add(self._buffering, [envelope])
-        desk.demand.take(adapter.name, topic)
+        held = self._new[subscription] = want(desk, subscription, adapter, self._profile)
+        topic = held.topic
+        snapshot = desk.lanes.last(topic[:-1])
+        if snapshot is not None:
+            self._snapshots[held] = snapshot
+        self._add(self._buffering, [held.envelope])
         if desk.demand.verdict(topic) is None and desk.feeds.answers(adapter.name):
             self._unanswered[topic] = adapter.name
             desk.demand.watch(topic, self._on_verdict)
@@ -147,17 +179,34 @@ class Subscribing:
         rejected = self._rejection(asked.held)
         if rejected is not None:
             return Outcome(entry.instrument, broker, rejected.message, rejected.code)
-        return Outcome(entry.instrument, broker, mode=entry.choice.echo, depth=self.request.depth)
+        return Outcome(entry.instrument, broker, mode=entry.choice.echo, depth=self._depth(asked))
+
+    def _depth(self, asked: _Asked) -> int:
+        """The levels that the adapter grants; those asked for as long as it did not say."""
+        verdict = self._desk.demand.verdict(asked.held.topic)
+        if asked.subscription.mode is Mode.DEPTH and isinstance(verdict, Accepted):
+            return verdict.depth
+        return self.request.depth
 
     def _rejection(self, held: Held) -> Rejected | None:
         verdict = self._desk.demand.verdict(held.topic)
         return verdict if isinstance(verdict, Rejected) else None
 
     def _failure(self, entry: SubscribeEntry, message: str, code: str) -> Outcome:
-        return Outcome(entry.instrument, self._desk.default_broker, message, code)
+        return Outcome(entry.instrument, self.rights.broker, message, code)
 
     def _add(self, member: Member, envelopes: Iterable[Envelope]) -> None:
         self._desk.lanes.add(member, envelopes, self._desk.clock.monotonic())
+
+
+def want(desk: Desk, subscription: Subscription, adapter: AdapterEntry, profile: Profile) -> Held:
+    """Demand it of the adapter; the envelope is to be added to somebody's lane at once."""
+    topic = Topic.make(
+        adapter.name, subscription.exchange, subscription.bus_symbol, subscription.mode
+    ).wire
+    envelope = desk.lanes.envelope(topic[:-1], adapter.broker, subscription, profile.look)
+    desk.demand.take(adapter.name, topic)
+    return Held(envelope, topic, adapter)
 
 
 def drop(
@@ -168,3 +217,28 @@ def drop(
     desk.lanes.remove(member, (held.envelope for held in gone), desk.clock.monotonic())
     for held in gone:
         desk.demand.release(held.topic)
+
+
+def reseat(
+    desk: Desk, holdings: Holdings[Held], member: Member, rights: Rights, profile: Profile
+) -> None:
+    """After a client's rights changed: drop what they forbid, move what another adapter feeds.
+
+    What no adapter feeds now (its user is logged out of the broker) stays as it is, and ticks
+    again once one does.
+    """
+    moved: list[tuple[Subscription, AdapterEntry]] = []
+    forbidden: list[Subscription] = []
+    for number, one in enumerate(holdings):
+        held = holdings.get(one)
+        adapter = rights.routing.choose(one.exchange, one.symbol)
+        if rights.may_hold(one, number - len(forbidden)) is not None:
+            forbidden.append(one)
+        elif held is not None and adapter is not None and adapter.name != held.adapter.name:
+            moved.append((one, adapter))
+    drop(desk, holdings, member, forbidden)
+    drop(desk, holdings, member, [one for one, _ in moved])
+    for one, adapter in moved:
+        held = want(desk, one, adapter, profile)
+        holdings.add(one, held)
+        desk.lanes.add(member, [held.envelope], desk.clock.monotonic())

@@ -10,30 +10,53 @@ from collections.abc import Iterator
 from typing import Generic, NamedTuple, Self, TypeVar
 
 from bus.topics import Mode, check_instrument
+from proxy import levels
 from proxy.requests import Instrument
 
 T = TypeVar("T")
 
 
 class Subscription(NamedTuple):
-    """An instrument in one mode, and how the client spells it."""
+    """An instrument in one mode, and how the client spells it.
+
+    `symbol` is in canonical spelling and keeps a suffix (`RELIANCE:50`) that the client wrote,
+    since for the client that is another symbol; `level` is how deep a book is wanted.
+    """
 
     exchange: str
     symbol: str
     mode: Mode
     spelled: Instrument
+    level: int = levels.USUAL
 
     @classmethod
-    def of(cls, spelled: Instrument, mode: Mode) -> Self:
-        """Raises TopicError: no such exchange, or a symbol that cannot be one."""
+    def of(cls, spelled: Instrument, mode: Mode, depth: int = levels.USUAL) -> Self:
+        """Of what a client asks for; a suffix of the symbol says more than `depth`.
+
+        Raises:
+            TopicError: no such exchange, or a symbol that cannot be one.
+        """
         exchange, symbol = canonical(spelled)
-        check_instrument(exchange, symbol)
-        return cls(exchange, symbol, mode, spelled)
+        _, suffix = levels.split(symbol)
+        level = (suffix or levels.level_for(depth)) if mode is Mode.DEPTH else levels.USUAL
+        one = cls(exchange, symbol, mode, spelled, level)
+        check_instrument(exchange, one.bus_symbol)
+        return one
+
+    @property
+    def plain(self) -> str:
+        """The instrument's symbol without any suffix."""
+        return levels.split(self.symbol)[0]
+
+    @property
+    def bus_symbol(self) -> str:
+        """How the bus names it."""
+        return levels.bus_symbol(self.plain, self.level)
 
     @property
     def as_canonical(self) -> bool:
         """Whether the client spells it as the bus does."""
-        return self.spelled == (self.symbol, self.exchange)
+        return self.spelled == (self.bus_symbol, self.exchange) and self.symbol == self.plain
 
 
 def canonical(spelled: Instrument) -> tuple[str, str]:
@@ -59,6 +82,24 @@ class Holdings(Generic[T]):
 
     def get(self, subscription: Subscription) -> T | None:
         return self._held.get(subscription)
+
+    def alike(self, subscription: Subscription) -> Subscription | None:
+        """The one that is held and equal but, it may be, for its level."""
+        for one in self._by_instrument.get((subscription.exchange, subscription.symbol), ()):
+            if one.mode == subscription.mode and one.spelled == subscription.spelled:
+                return one
+        return None
+
+    def fed_by(self, exchange: str, bus_symbol: str, mode: Mode) -> list[Subscription]:
+        """Those held that this bus symbol feeds in this mode."""
+        plain, _ = levels.split(bus_symbol)
+        spelled = [plain, *(levels.suffixed(plain, level) for level in levels.LEVELS)]
+        return [
+            one
+            for symbol in spelled
+            for one in self._by_instrument.get((exchange, symbol), ())
+            if one.mode == mode and one.bus_symbol == bus_symbol
+        ]
 
     def add(self, subscription: Subscription, value: T) -> None:
         if subscription not in self._held:

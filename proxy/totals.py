@@ -13,6 +13,12 @@ class Totals(Struct):
     auth_failures: int = 0
     malformed: int = 0
     slow_closed: int = 0
+    #: Last values sent right after an acknowledgement.
+    snapshots: int = 0
+    #: Updates that a newer one replaced before a client could take them; messages thrown away.
+    conflated: int = 0
+    dropped: int = 0
+    order_updates: int = 0
     delivered_per_s: float = 0.0
     _delivered_before: int = 0
 

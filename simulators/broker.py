@@ -7,7 +7,8 @@ shape and name it in `simulators.SIMULATORS`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from simulators.errors import SimulatorError
 
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
 
 
 class RefusedError(SimulatorError):
-    """The broker refuses an upgrade, with this HTTP status and reason."""
+    """The broker refuses an upgrade, with this HTTP status, reason and extra headers."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(
+        self, status: int, reason: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.headers = headers
 
 
 class Request(NamedTuple):
@@ -69,12 +73,31 @@ class Session(Protocol):
         ...
 
 
+@runtime_checkable
+class Opened(Protocol):
+    """A session that has to know what it was opened by, or that speaks first."""
+
+    def opened(self, request: Request) -> Reaction:
+        """The connection is there; called once, before anything is received."""
+        ...
+
+
+@runtime_checkable
+class Framing(Protocol):
+    """A session that makes its frames itself: they depend on what it has sent before."""
+
+    def frames(self, packets: Sequence[bytes]) -> Iterator[str | bytes]:
+        """In place of `Broker.frames`, whose contract it has."""
+        ...
+
+
 class Broker(Protocol):
     """One broker's protocol over one market's instruments.
 
     Attributes:
-        heartbeat: the frame that tells a silent connection is alive.
-        heartbeat_s: seconds of silence after which it is sent.
+        heartbeat: the frame that tells a silent connection is alive; an empty one stands for
+            WebSocket pings, sent steadily.
+        heartbeat_s: seconds of silence after which it is sent; infinite for none at all.
         max_connections: per account; one more is refused with HTTP 429.
     """
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from websockets.asyncio.server import ServerConnection
 
     from simulators.broker import Session
@@ -13,9 +15,16 @@ if TYPE_CHECKING:
 class Client:
     """One connection: its session, and packets that wait for the end of the turn."""
 
-    def __init__(self, connection: ServerConnection, session: Session, now: float) -> None:
+    def __init__(
+        self,
+        connection: ServerConnection,
+        session: Session,
+        frames: Callable[[Sequence[bytes]], Iterator[str | bytes]],
+        now: float,
+    ) -> None:
         self.connection = connection
         self.session = session
+        self.frames = frames
         self.sent_at = now
         self.pending: list[bytes] = []
 

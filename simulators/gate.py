@@ -42,18 +42,17 @@ class Gate:
         self, connection: ServerConnection, request: HttpRequest
     ) -> Response | None:
         """Answer a request, or let the upgrade go on (None)."""
-        target = urlsplit(request.path)
-        query = dict(parse_qsl(target.query))
+        asked = as_request(request)
         if request.headers.get("Upgrade", "").lower() != "websocket":
-            return self._page(connection, target.path, query)
+            return self._page(connection, asked.path, dict(asked.query))
         try:
             if self._server.refuse_logins:
                 raise RefusedError(HTTPStatus.FORBIDDEN, "Logins are refused for now.")
-            headers = {name.lower(): value for name, value in request.headers.raw_items()}
-            account = self._broker.login(Request(target.path, query, headers))
-            self._admit(account, connection)
+            self._admit(self._broker.login(asked), connection)
         except RefusedError as refusal:
-            return connection.respond(HTTPStatus(refusal.status), f"{refusal.reason}\n")
+            response = connection.respond(HTTPStatus(refusal.status), f"{refusal.reason}\n")
+            response.headers.update(refusal.headers)
+            return response
         return None
 
     def _admit(self, account: str, connection: ServerConnection) -> None:
@@ -96,6 +95,13 @@ class Gate:
                     text = "control takes pause=on|off, refuse=on|off, disconnect=1\n"
                     return connection.respond(HTTPStatus.BAD_REQUEST, text)
         return _json(connection, self._server.stats() | result)
+
+
+def as_request(request: HttpRequest) -> Request:
+    """A request as brokers look at it."""
+    target = urlsplit(request.path)
+    headers = {name.lower(): value for name, value in request.headers.raw_items()}
+    return Request(target.path, dict(parse_qsl(target.query)), headers)
 
 
 def _json(connection: ServerConnection, value: Any) -> Response:

@@ -50,6 +50,7 @@ class Instrument(Struct, kw_only=True, frozen=True):
         strike: in rupees; 0 for all but options.
         tick_size: in rupees.
         lot_size: in contract units.
+        isin: of an equity, where it is known; some brokers' tokens are made of it.
     """
 
     exchange: str
@@ -62,6 +63,7 @@ class Instrument(Struct, kw_only=True, frozen=True):
     strike: float = 0.0
     tick_size: float = 0.05
     lot_size: int = 1
+    isin: str = ""
 
     @property
     def is_index(self) -> bool:

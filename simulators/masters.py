@@ -115,6 +115,7 @@ def _upstox_instrument(row: _UpstoxRow) -> Instrument:
             name=row.name,
             tick_size=row.tick_size / 100,
             lot_size=row.lot_size,
+            isin=row.instrument_key.partition("|")[2],
         )
     expiry = dt.datetime.fromtimestamp(row.expiry / 1000, IST).date()
     return Instrument(

@@ -191,4 +191,5 @@ def _unnamed(key: str, path: Path) -> Instrument:
     if exchange.endswith("_INDEX"):
         return index_instrument(exchange, text)
     token = int(text) if text.isdigit() else made_up_token(text)
-    return Instrument(exchange=exchange, symbol=text, exchange_token=token)
+    isin = "" if text.isdigit() else text
+    return Instrument(exchange=exchange, symbol=text, exchange_token=token, isin=isin)

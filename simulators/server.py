@@ -23,9 +23,10 @@ from websockets.exceptions import ConnectionClosed
 
 from bus.clock import Clock, SystemClock
 from bus.settings import SimulatorSettings
+from simulators.broker import Framing, Opened, Reaction
 from simulators.client import Client
 from simulators.errors import DataError, ListenError
-from simulators.gate import Gate
+from simulators.gate import Gate, as_request
 from simulators.market import IST, Market, Snapshot
 from simulators.playback import Playback
 from simulators.recorded import load
@@ -52,6 +53,8 @@ MAX_UNREAD_BYTES: Final = 8 << 20
 HIGH_WATER_BYTES: Final = 1 << 20
 #: ... but for no longer than this.
 MAX_WAIT_S: Final = 5.0
+#: Heartbeats that a client may leave without a pong, where they are WebSocket pings.
+PONG_PATIENCE: Final = 4
 OPENING_TIME: Final = dt.time(9, 15, tzinfo=IST)
 
 
@@ -113,7 +116,8 @@ class SimulatorServer:
                 self.settings.port,
                 process_request=Gate(self, self._broker).process_request,
                 compression=None,
-                ping_interval=None,
+                ping_interval=None if self._broker.heartbeat else self._broker.heartbeat_s,
+                ping_timeout=self._broker.heartbeat_s * PONG_PATIENCE,
                 close_timeout=1,
             )
         except OSError as problem:
@@ -172,19 +176,22 @@ class SimulatorServer:
 
     async def _serve(self, connection: ServerConnection) -> None:
         """One connection, from its acceptance to its end."""
-        client = Client(connection, self._broker.session(), self._clock.monotonic())
+        session = self._broker.session()
+        frames = session.frames if isinstance(session, Framing) else self._broker.frames
+        client = Client(connection, session, frames, self._clock.monotonic())
         self._clients.add(client)
         try:
+            if isinstance(session, Opened) and connection.request is not None:
+                self._react(client, session.opened(as_request(connection.request)))
             with contextlib.suppress(ConnectionClosed):
                 async for message in connection:
-                    self._receive(client, message)
+                    self._react(client, client.session.receive(message))
         finally:
             self._clients.discard(client)
             for number in client.session.modes:
                 self._watchers[number].pop(client, None)
 
-    def _receive(self, client: Client, message: str | bytes) -> None:
-        reaction = client.session.receive(message)
+    def _react(self, client: Client, reaction: Reaction) -> None:
         self._send(client, reaction.replies)
         for number in reaction.changed:
             mode = client.session.modes.get(number)
@@ -256,7 +263,7 @@ class SimulatorServer:
 
     def _flush(self, client: Client) -> None:
         if client.pending:
-            self._send(client, self._broker.frames(client.pending))
+            self._send(client, client.frames(client.pending))
             self._ticks_sent += len(client.pending)
             client.pending = []
             if client.unread_bytes > MAX_UNREAD_BYTES:
@@ -276,7 +283,7 @@ class SimulatorServer:
     async def _keep_alive(self) -> None:
         """Heartbeats on connections that got nothing else lately."""
         silence = self._broker.heartbeat_s
-        while True:
+        while self._broker.heartbeat:
             await asyncio.sleep(silence / 4)
             now = self._clock.monotonic()
             for client in self._clients:

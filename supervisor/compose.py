@@ -20,7 +20,9 @@ from bus.settings import (
     MarketSettings,
     ProxyBootstrap,
     SimulatorSettings,
+    TapSettings,
 )
+from supervisor import workers
 from supervisor.config import Config
 from supervisor.managed import Managed
 from supervisor.paths import StatePaths
@@ -39,7 +41,7 @@ def processes(config: Config, vault: Vault, paths: StatePaths, random: Random) -
         _adapter(name, settings, config.market, simulators, vault, paths, random)
         for name, settings in config.adapters.items()
     ]
-    entries = [AdapterEntry(name, a.broker) for name, a in config.adapters.items()]
+    entries = [AdapterEntry(name, a.broker, a.user) for name, a in config.adapters.items()]
     proxy_settings = ProxyBootstrap(
         proxy=config.proxy,
         adapters=entries,
@@ -54,8 +56,13 @@ def processes(config: Config, vault: Vault, paths: StatePaths, random: Random) -
         Managed(
             "marketdata", "marketdata", lambda: config.marketdata, paths.log("marketdata"), random
         ),
-        Managed("proxy", "proxy", lambda: proxy_settings, paths.log("proxy"), random),
+        *([_tap(config.tap, paths, random)] if config.tap.enabled else []),
+        *workers.proxies(proxy_settings, paths, random),
     ]
+
+
+def _tap(settings: TapSettings, paths: StatePaths, random: Random) -> Managed:
+    return Managed("tap", "tap", lambda: settings, paths.log("tap"), random)
 
 
 def _simulator(

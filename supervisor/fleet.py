@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from bus.messages import PublisherEntry
 from bus.settings import Role
 from supervisor.managed import Managed
+from supervisor.runfile import ProcessRecord
 
 
 class Fleet:
@@ -46,6 +47,10 @@ class Fleet:
     def directory(self) -> list[PublisherEntry]:
         """Every generation that publishes."""
         return [entry for p in self.all if (entry := p.publisher()) is not None]
+
+    def records(self) -> list[ProcessRecord]:
+        """What a later supervisor needs to know of every one that lives."""
+        return [record for process in self.all if (record := process.record()) is not None]
 
     # --- replacing one ----------------------------------------------------------------------
 

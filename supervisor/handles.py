@@ -1,46 +1,24 @@
-"""Processes as the supervisor holds them: its own children, and adopted ones.
+"""Processes as the supervisor holds them: its children, the template's, and adopted ones.
 
-Both answer the same questions, so that nothing else needs to know which is which.
+All answer the same questions, so that nothing else needs to know which is which.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-import shutil
+import select
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import psutil
 
-from bus.process import Bootstrap
-
-#: What a child's environment may hold: nothing that could carry another's credentials.
-_KEPT_VARIABLES: Final = (
-    "PATH",
-    "HOME",
-    "USERPROFILE",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "TEMP",
-    "TMP",
-    "SYSTEMROOT",
-    "VIRTUAL_ENV",
-    "PYTHONPATH",
-    "PYTHONHASHSEED",
-    "PYTHONUTF8",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-)
-_LOG_LIMIT_BYTES: Final = 10 << 20
+#: What is told of a process whose exit code only its parent could have known.
+UNKNOWN_EXIT: Final = -signal.SIGTERM
 
 
 class Handle(Protocol):
@@ -69,12 +47,32 @@ class Handle(Protocol):
         ...
 
 
+class _Gauge:
+    """What a process uses, and when it began."""
+
+    def __init__(self, pid: int) -> None:
+        self.process: psutil.Process | None = None
+        self.create_time = 0.0
+        with contextlib.suppress(psutil.Error):
+            self.process = psutil.Process(pid)
+            self.create_time = self.process.create_time()
+            self.process.cpu_percent()  # the first call only starts the measurement
+
+    def usage(self) -> tuple[float, int] | None:
+        if self.process is None:
+            return None
+        try:
+            return self.process.cpu_percent(), self.process.memory_info().rss
+        except psutil.Error:
+            return None
+
+
 class Child:
     """A process that we spawned."""
 
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self._popen = popen
-        self._observed = Observed(popen.pid)
+        self._gauge = _Gauge(popen.pid)
 
     @property
     def pid(self) -> int:
@@ -82,7 +80,7 @@ class Child:
 
     @property
     def create_time(self) -> float:
-        return self._observed.create_time
+        return self._gauge.create_time
 
     def poll(self) -> int | None:
         return self._popen.poll()
@@ -101,86 +99,118 @@ class Child:
         self._popen.kill()
 
     def usage(self) -> tuple[float, int] | None:
-        return self._observed.usage()
+        return self._gauge.usage()
 
 
 class Observed:
-    """A process that we did not spawn: watched by pid and create time."""
+    """A process whose parent we are not: held by a pidfd, else by pid and create time."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._process: psutil.Process | None = None
-        self.create_time = 0.0
-        with contextlib.suppress(psutil.Error):
-            self._process = psutil.Process(pid)
-            self.create_time = self._process.create_time()
-            self._process.cpu_percent()  # the first call only starts the measurement
+        self._gauge = _Gauge(pid)
+        self._gone = self._gauge.process is None
+        self._pidfd = None if self._gone else _open_pidfd(pid)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def create_time(self) -> float:
+        return self._gauge.create_time
+
+    def watch(self, on_exit: Callable[[], None]) -> None:
+        """Call `on_exit` as soon as it ends, where the system can tell; `poll` tells anywhere."""
+        if self._pidfd is not None and self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._pidfd, self._ended, on_exit)
 
     def poll(self) -> int | None:
         """Its exit code is its parent's to know; gone counts as ended by a signal."""
-        process = self._process
-        try:
-            if process is None or not process.is_running():
-                return -signal.SIGTERM
-            return -signal.SIGTERM if process.status() == psutil.STATUS_ZOMBIE else None
-        except psutil.Error:
-            return -signal.SIGTERM
+        if not self._gone and self._is_over():
+            self._let_go()
+        return UNKNOWN_EXIT if self._gone else None
 
     def terminate(self) -> None:
-        self._signal("terminate")
+        self._signal(signal.SIGTERM)
 
     def abort(self) -> None:
-        self._signal("kill")
+        if sys.platform == "win32":
+            self.kill()
+        else:
+            self._signal(signal.SIGCONT)  # a stopped process handles no signal
+            self._signal(signal.SIGABRT)
 
     def kill(self) -> None:
-        self._signal("kill")
+        if sys.platform == "win32":
+            self._signal(signal.SIGTERM)
+        else:
+            self._signal(signal.SIGKILL)
 
     def usage(self) -> tuple[float, int] | None:
-        if self._process is None:
-            return None
+        return self._gauge.usage()
+
+    def _is_over(self) -> bool:
+        if self._pidfd is not None:
+            return bool(select.select([self._pidfd], [], [], 0)[0])
+        process = self._gauge.process
         try:
-            return self._process.cpu_percent(), self._process.memory_info().rss
+            return (
+                process is None
+                or not process.is_running()
+                or process.status() == psutil.STATUS_ZOMBIE
+            )
         except psutil.Error:
-            return None
+            return True
 
-    def _signal(self, method: str) -> None:
-        if self._process is not None:
-            with contextlib.suppress(psutil.Error):
-                getattr(self._process, method)()
+    def _ended(self, on_exit: Callable[[], None]) -> None:
+        self._let_go()
+        on_exit()
 
+    def _let_go(self) -> None:
+        self._gone = True
+        if self._pidfd is not None:
+            if self._loop is not None:
+                self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
 
-def spawn(module: str, boot: Bootstrap, log: Path) -> Child:
-    """Start `python -m module`; settings and secrets go down a private pipe.
-
-    The child is in a session of its own, so that Ctrl-C in our terminal reaches only us, and
-    writes to its log file directly, so that it can outlive us.
-
-    Raises:
-        OSError: it cannot be started.
-    """
-    rotate(log)
-    with log.open("ab") as output:
-        popen = subprocess.Popen(
-            # -P: a folder named like one of ours in the user's directory is not imported.
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env={key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ},
-        )
-    assert popen.stdin is not None  # noqa: S101 - we asked for the pipe
-    with contextlib.suppress(BrokenPipeError), popen.stdin as pipe:
-        pipe.write(boot.line())
-    return Child(popen)
+    def _signal(self, number: int) -> None:
+        """Never to a bare pid, which might be another's by now."""
+        with contextlib.suppress(ProcessLookupError, psutil.Error):
+            if self._pidfd is not None and sys.platform == "linux":
+                signal.pidfd_send_signal(self._pidfd, number)
+            elif not self._gone and self._gauge.process is not None:
+                self._gauge.process.send_signal(number)
 
 
-def rotate(log: Path) -> None:
-    """Keep one older log when it has grown; the file stays the same, so writers go on."""
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > _LOG_LIMIT_BYTES:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
-            os.truncate(log, 0)
+class Forked(Observed):
+    """A child of the template: the template tells its exit code, while there is one."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid)
+        self._code: int | None = None
+        self._orphan = False
+
+    def poll(self) -> int | None:
+        if self._code is not None:
+            return self._code
+        return super().poll() if self._orphan else None
+
+    def exited(self, code: int) -> None:
+        """The template has reaped it."""
+        self._code = code
+        self._let_go()
+
+    def orphaned(self, on_exit: Callable[[], None]) -> None:
+        """The template is gone: from now on it is watched like an adopted process."""
+        self._orphan = True
+        self.watch(on_exit)
+
+
+def _open_pidfd(pid: int) -> int | None:
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError):
+        return os.pidfd_open(pid)
+    return None
 
 
 def explain_exit(code: int) -> str:
@@ -191,14 +221,3 @@ def explain_exit(code: int) -> str:
         return f"ended by {signal.Signals(-code).name}"
     except ValueError:
         return f"ended by signal {-code}"
-
-
-def last_line(log: Path, limit: int = 300) -> str:
-    """The last line a process wrote, for its status; empty if there is none."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1][:limit] if lines else ""

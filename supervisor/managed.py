@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -14,9 +14,12 @@ from bus.messages import Heartbeat, Hello, ProcessStatus, PublisherEntry, Stats
 from bus.process import Bootstrap
 from bus.secret import Secret, encode_secret
 from bus.settings import Role
-from supervisor import handles
-from supervisor.handles import Handle
+from supervisor.births import Preload
+from supervisor.handles import Handle, explain_exit
 from supervisor.lifecycle import ALIVE, SERVING, Action, Lifecycle, Signal, State
+from supervisor.logfiles import last_line
+from supervisor.runfile import ProcessRecord
+from supervisor.spawning import Spawner
 
 #: The package that runs as each role's process.
 MODULES: Final[dict[Role, str]] = {
@@ -69,7 +72,7 @@ class Managed:
         twin.lifecycle.restarts = self.lifecycle.restarts + 1
         return twin
 
-    def spawn(self, control: str, secret: Secret, orphan_grace_s: float) -> None:
+    def spawn(self, spawner: Spawner, control: str, secret: Secret, orphan_grace_s: float) -> None:
         """Start the lifecycle's generation. Raises OSError: the system refuses."""
         boot = Bootstrap(
             name=self.name,
@@ -81,11 +84,11 @@ class Managed:
             settings=msgspec.Raw(msgspec.json.encode(self._settings(), enc_hook=encode_secret)),
         )
         self.endpoint, self.stats = "", {}
-        self.handle = handles.spawn(MODULES[self.role], boot, self._log)
+        self.handle = spawner.spawn(MODULES[self.role], boot, self._log)
 
-    def adopt(self, hello: Hello, restarts: int, age_s: float, now: float) -> None:
+    def adopt(self, hello: Hello, handle: Handle, restarts: int, age_s: float, now: float) -> None:
         self.lifecycle.adopt(now, generation=hello.generation, restarts=restarts, age_s=age_s)
-        self.handle = handles.Observed(hello.pid)
+        self.handle = handle
         self.endpoint = self.last_endpoint = hello.endpoint
 
     def hello(self, hello: Hello, now: float) -> None:
@@ -114,9 +117,9 @@ class Managed:
         if self.handle is None or (code := self.handle.poll()) is None:
             return None
         self.handle, self.endpoint = None, ""
-        why = handles.explain_exit(code)
+        why = explain_exit(code)
         if code != 0 and self.lifecycle.state is not State.STOPPING:
-            last = handles.last_line(self._log)
+            last = last_line(self._log)
             why = f"{why}: {last}" if last else why
         return code, self.lifecycle.exited(now, code, why)
 
@@ -125,6 +128,18 @@ class Managed:
         if self.role != "adapter" or self.lifecycle.state not in SERVING or not self.endpoint:
             return None
         return PublisherEntry(self.name, self.lifecycle.generation, self.endpoint, self.broker)
+
+    def record(self) -> ProcessRecord | None:
+        """What a later supervisor needs to know of it; None while there is no process."""
+        if self.handle is None:
+            return None
+        return ProcessRecord(
+            name=self.name,
+            pid=self.handle.pid,
+            create_time=self.handle.create_time,
+            generation=self.lifecycle.generation,
+            restarts=self.lifecycle.restarts,
+        )
 
     def status(self, now: float) -> ProcessStatus:
         life, handle = self.lifecycle, self.handle
@@ -144,6 +159,13 @@ class Managed:
             detail=life.detail,
             stats=self.stats,
         )
+
+
+def preload_for(processes: Iterable[Managed]) -> Preload:
+    """What their lives will import."""
+    modules = {MODULES[process.role]: None for process in processes}
+    brokers = {process.broker: None for process in processes if process.role == "adapter"}
+    return Preload(list(modules), list(brokers))
 
 
 def _age(now: float, since: float | None) -> float | None:

@@ -1,26 +1,53 @@
-"""What is refused before anything starts: brokers nobody knows, a port that is taken."""
+"""What is refused before anything starts.
+
+Brokers nobody knows, adapters without the credentials that their brokers want, a port that is
+taken.
+"""
 
 from __future__ import annotations
 
 import difflib
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+from bus.settings import AdapterSettings
 from supervisor.config import Config
 
 
-def problems(config: Config, *, brokers: Collection[str], check_port: bool) -> list[str]:
-    """Each with its key and what to do; empty if all is well."""
+def problems(
+    config: Config,
+    *,
+    brokers: Collection[str],
+    missing: Callable[[AdapterSettings], Sequence[str]],
+    check_port: bool,
+) -> list[str]:
+    """Each with its key and what to do; empty if all is well.
+
+    `missing` names the credentials that an adapter of a known broker lacks.
+    """
     found = [
         f"adapters.{name}.broker: no broker {adapter.broker!r}; {_hint(adapter.broker, brokers)}"
         for name, adapter in config.adapters.items()
         if adapter.broker not in brokers
     ]
+    found += _without_credentials(config, brokers, missing)
     if not config.adapters:
         found.append("adapters: there is none; add an [adapters.NAME] table, or use --demo")
     if check_port:
         found += _busy(config.proxy.host, config.proxy.port)
     return found
+
+
+def _without_credentials(
+    config: Config,
+    brokers: Collection[str],
+    missing: Callable[[AdapterSettings], Sequence[str]],
+) -> Iterator[str]:
+    for name, adapter in config.adapters.items():
+        lacking = missing(adapter) if adapter.broker in brokers else ()
+        if lacking:
+            keys = ", ".join(f"adapters.{name}.credentials.{key}" for key in lacking)
+            yield f'{keys}: not set; {adapter.broker} needs it: a value, "env:VAR" or "file:PATH"'
 
 
 def _hint(broker: str, brokers: Collection[str]) -> str:

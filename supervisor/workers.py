@@ -5,6 +5,7 @@ The kernel gives each new connection to one of them. They are named `proxy`, `pr
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 
 import msgspec
@@ -29,15 +30,23 @@ def proxies(boot: ProxyBootstrap, paths: StatePaths, random: Random) -> list[Man
         port = boot.proxy.port or next(filter(None, map(_port_of, processes)), 0)
         if number and not port:
             raise ChildProcessError(f"{named[0]} has no port yet")
-        proxy = msgspec.structs.replace(boot.proxy, port=port)
-        stats_path = "" if number else boot.stats_path
-        return msgspec.structs.replace(boot, proxy=proxy, stats_path=stats_path)
+        settings = msgspec.structs.replace(
+            boot, proxy=msgspec.structs.replace(boot.proxy, port=port)
+        )
+        return settings if number == 0 else _without_what_is_one(settings)
 
     for number, name in enumerate(named):
-        processes.append(
-            Managed(name, "proxy", lambda n=number: settings_of(n), paths.log(name), random)
-        )
+        settings = partial(settings_of, number)
+        processes.append(Managed(name, "proxy", settings, paths.log(name), random))
     return processes
+
+
+def _without_what_is_one(boot: ProxyBootstrap) -> ProxyBootstrap:
+    """There is one file for OpenAlgo's health page, and one address for its messages; the
+    other workers learn by polling what those say."""
+    openalgo = msgspec.structs.replace(boot.access.openalgo, bus="")
+    access = msgspec.structs.replace(boot.access, openalgo=openalgo)
+    return msgspec.structs.replace(boot, stats_path="", access=access)
 
 
 def _port_of(process: Managed) -> int:

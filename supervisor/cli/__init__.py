@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "tail": "tail",
     "keys": "keys",
     "token": "token",
+    "instruments": "instruments",
+    "brokers": "brokers",
     "simulate": "simulate",
     "decode": "decode",
 }

@@ -124,6 +124,8 @@ def _doing(process: ProcessStatus) -> str:
                 f"{_n(stats, 'delivered_total')} delivered, {_n(stats, 'lost_total')} lost"
                 f"  {process.endpoint}"
             )
+        case "tap":
+            return f"{_n(stats, 'published_total')} ticks published  {process.endpoint}"
         case "marketdata":
             return (
                 f"{_n(stats, 'instruments')} instruments, {_n(stats, 'ticks_total')} ticks, "

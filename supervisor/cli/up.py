@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -21,9 +22,9 @@ from supervisor.cli.summary import print_demo, print_processes
 from supervisor.config import Config
 from supervisor.demo import with_demo
 from supervisor.errors import ConfigError, UserError
-from supervisor.handles import last_line, rotate
 from supervisor.lifecycle import State
 from supervisor.lock import Lock, LockedError
+from supervisor.logfiles import last_line, rotate
 from supervisor.paths import StatePaths
 from supervisor.supervisor import Supervisor
 from supervisor.vault import Vault
@@ -82,7 +83,7 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
 
     Returns the run of a supervisor that died, whose processes are to be adopted.
     """
-    from adapters.registry import known
+    from adapters.registry import find, known
 
     previous = runfile.read(paths.run_file)
     if previous is not None and runfile.is_alive(previous.pid, previous.create_time):
@@ -90,7 +91,12 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
     orphaned_proxy = previous is not None and any(
         p.name == "proxy" and runfile.is_alive(p.pid, p.create_time) for p in previous.processes
     )
-    found = preflight.problems(settings, brokers=known(), check_port=not orphaned_proxy)
+    found = preflight.problems(
+        settings,
+        brokers=known(),
+        missing=lambda adapter: find(adapter.broker).missing(adapter.credentials),
+        check_port=not orphaned_proxy,
+    )
     if found:
         raise ConfigError(found)
     return previous
@@ -120,6 +126,7 @@ async def _run(
         vault=vault,
         orphan_grace_s=settings.supervisor.orphan_grace_s,
         previous=previous,
+        template=settings.supervisor.template and hasattr(os, "fork"),
     )
 
     async def introduction() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from bus.topics import broker_word, is_adapter_name
 from supervisor.config.schema import NAMED_SECTIONS, Config
 
 #: Names of processes that adapters and simulators cannot take.
-RESERVED_NAMES: Final = frozenset({"proxy", "marketdata", "supervisor"})
+RESERVED_NAMES: Final = frozenset({"proxy", "marketdata", "supervisor", "tap"})
+_PROXY_WORKER: Final = re.compile(r"proxy-\d+")
 
 
 def unknown_keys(
@@ -86,7 +88,7 @@ def names(config: Config) -> Iterator[str]:
             yield f"adapters.{name}: reads the same as adapters.{other} on the bus; rename one"
     for section, entries in (("adapters", config.adapters), ("simulators", config.simulators)):
         for name in entries:
-            if name in RESERVED_NAMES:
+            if name in RESERVED_NAMES or _PROXY_WORKER.fullmatch(name):
                 yield f"{section}.{name}: this name is taken by a process of the system; rename it"
     for name in config.simulators:
         if not is_adapter_name(name):

@@ -22,14 +22,20 @@ OPENALGO_VARIABLES: Final = {
     "WS_MAX_QUEUE": ("proxy", "max_queue"),
     "WS_PING_INTERVAL": ("proxy", "ping_interval_s"),
     "WS_PING_TIMEOUT": ("proxy", "ping_timeout_s"),
+    "WEBSOCKET_URL": ("proxy", "public_url"),
     "VALID_BROKERS": ("proxy", "brokers"),
+    "ZMQ_HOST": ("tap", "host"),
+    "ZMQ_PORT": ("tap", "port"),
     "MAX_SYMBOLS_PER_WEBSOCKET": ("adapters", "symbols_per_connection"),
     "MAX_WEBSOCKET_CONNECTIONS": ("adapters", "connections"),
 }
 
 
 #: Sections whose keys may be set by `OPENALGO_STREAM_<SECTION>_<KEY>`.
-_SECTIONS: Final = ("supervisor", "paths", "proxy", "marketdata", "limits", "openalgo", "jwt")
+_SECTIONS: Final = (
+    *("supervisor", "paths", "proxy", "marketdata", "tap"),
+    *("limits", "openalgo", "jwt"),
+)
 _YES_NO: Final = {"true": True, "false": False, "1": True, "0": False}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.access import BUILT_IN_ROLES
-from supervisor.config import check, check_access
+from supervisor.config import check, check_access, check_ports
 from supervisor.config.environment import fill
 from supervisor.config.resolve import openalgo_settings, resolve
 from supervisor.config.schema import Config
@@ -53,6 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     problems += check.values(config)
     problems += check_access.access(config)
     config = resolve(config, path, environ, problems)
+    problems += check_ports.ports(config)
     _stop_at(problems, path)
     return config
 

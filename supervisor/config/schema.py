@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,8 @@ class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     #: Seconds that processes go on without any supervisor before they end themselves.
     orphan_grace_s: PositiveSeconds = 120.0
+    #: Fork processes from a warm template; where the system cannot, each is started afresh.
+    template: bool = hasattr(os, "fork")
 
 
 class PathSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -48,6 +48,7 @@ class Kite:
         self.url = ""
         self.status = None
         self.master = MASTER_HEADER
+        self.master_status = HTTPStatus.OK
         self.sockets = []
         self.queries = []
         self.requests = []
@@ -63,7 +64,7 @@ class Kite:
 
     def answer(self, connection, request):
         if request.path == "/instruments":
-            return connection.respond(HTTPStatus.OK, self.master)
+            return connection.respond(self.master_status, self.master)
         if self.status is not None:
             return connection.respond(self.status, "Incorrect `api_key` or `access_token`.\n")
         return None

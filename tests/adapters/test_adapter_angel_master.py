@@ -70,9 +70,9 @@ def test_eq_comes_before_other_series_of_the_company():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "Input data was truncated"),
-        ("{}", "Expected `array`"),
-        ('[{"token":"1"}]', r"missing required field `symbol` - at `\$\[0\]`"),
+        ("", "no JSON list; expected the JSON list of OpenAPIScripMaster"),
+        ("{}", "no JSON list"),
+        ('[{"token":"1"}]', "row 0: Object missing required field `symbol`"),
         ("[" * 5000, "expected the JSON list"),
         (json.dumps([row("a b", "X", "X", "NSE")]), "row 0: token 'a b'"),
         (json.dumps([row("", "X", "X", "NSE")]), "row 0: token ''"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapters.broker import MasterSource
 from adapters.errors import FetchError, InstrumentsError
-from adapters.instruments import InstrumentBook, load
+from adapters.instruments import InstrumentBook
+from adapters.masters import load
 from adapters.symbols import Instrument, expiry_word, index_symbol, strike_word
 from adapters.threads import in_daemon_thread
 from adapters.zerodha_master import read_master
@@ -90,7 +91,7 @@ def test_unusable_names_are_skipped_and_the_first_of_two_counts(master):
         (f"{HEADER}\n4294967296,1,X,,0,,0,0,0,EQ,NSE,NSE\n", "line 2: instrument_token"),
         (f"{HEADER}\n1,1,X,X,0,soon,0,0,0,FUT,NFO,NFO\n", "line 2: Invalid isoformat"),
         (f"{HEADER}\n1,1,X,X,0,2026-01-01,nan,0,0,CE,NFO,NFO\n", "line 2: strike 'nan'"),
-        (f"{HEADER}\n".encode() + b"\xff", "byte 128 is no UTF-8"),
+        (f"{HEADER}\n".encode() + b"\xff", "line 0: 'utf-8' codec can't decode"),
         (b"\x1f\x8bnot gzip at all", "damaged gzip"),
         (gzip.compress(b"a" * 100, mtime=0)[:20], "damaged gzip"),
     ],
@@ -134,9 +135,26 @@ def test_the_book_finds_exactly_what_it_was_given(wanted):
     wanted = {n: t for n, t in wanted.items() if not n[1].startswith("INDEX_")}
     book = InstrumentBook(Instrument(*name, token) for name, token in wanted.items())
     assert {(i.exchange, i.symbol): i.token for i in book} == wanted
-    for exchange, symbol in wanted:
-        assert book.find(exchange, symbol) == wanted[exchange, symbol]
+    for (exchange, symbol), token in wanted.items():
+        assert book.find(exchange, symbol) == token
+        assert book.names(token) == sorted(n for n, t in wanted.items() if t == token)
         assert book.find(exchange, symbol + "Z") == wanted.get((exchange, symbol + "Z"))
+
+
+def test_search_finds_the_share_before_its_options():
+    names = ["VEDL25APR24292.5CE", "XVEDL", "VEDL", "VEDL25APR24FUT", "A_B", "AXB", "A%B"]
+    book = InstrumentBook(
+        [*(Instrument("NSE", name, name) for name in names), Instrument("BSE", "VEDL", "1")]
+    )
+
+    def found(*asked):
+        return [(i.exchange, i.symbol) for i in book.search(*asked)]
+
+    assert found("vedl", "", 3) == [("BSE", "VEDL"), ("NSE", "VEDL"), ("NSE", "VEDL25APR24FUT")]
+    assert found("vedl", "NSE")[-1] == ("NSE", "XVEDL")
+    assert found("a_b") == [("NSE", "A_B")]
+    assert found("a%b") == [("NSE", "A%B")]
+    assert found("nothing") == []
 
 
 def test_words():

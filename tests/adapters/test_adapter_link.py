@@ -12,9 +12,15 @@ from adapters.link import PROBE_S, Link, State
 from bus.backoff import Backoff
 
 
-def make(silence_s=10.0, login_reply_s=None):
+def make(silence_s=10.0, login_reply_s=None, stall_s=None):
     backoff = Backoff(random=Random(1))
-    return Link(backoff=backoff, now=0.0, silence_s=silence_s, login_reply_s=login_reply_s)
+    return Link(
+        backoff=backoff,
+        now=0.0,
+        silence_s=silence_s,
+        login_reply_s=login_reply_s,
+        stall_s=stall_s,
+    )
 
 
 def test_the_first_attempt_is_at_once():
@@ -35,6 +41,47 @@ def test_a_feed_that_may_be_silent():
     link = make(silence_s=None)
     link.opened(0.0)
     assert link.overdue(1e6) is None
+
+
+def test_ticks_are_expected_only_while_the_market_is_open():
+    link = make(silence_s=None, stall_s=100.0)
+    link.opened(0.0)
+    assert link.overdue(5000.0, expects_ticks=False) is None
+    assert link.overdue(5099.0, expects_ticks=True) is None
+    link.ticked(5099.0)
+    assert link.overdue(5198.0, expects_ticks=True) is None
+    said = "no tick for 100.0 s while the market is open"
+    assert link.overdue(5199.0, expects_ticks=True) == said
+
+
+def test_an_instrument_that_nobody_trades_costs_ever_fewer_connections():
+    link = make(silence_s=None, stall_s=100.0)
+    now, lives = 0.0, []
+    for _ in range(8):
+        opened = now
+        link.opened(now)
+        link.ticked(now + 1)  # the snapshot
+        while link.overdue(now, expects_ticks=True) is None:
+            now += 1
+        lives.append(now - opened - 1)
+    assert lives == [100, 200, 400, 800, 1600, 3200, 3200, 3200]
+    link.opened(now)
+    link.ticked(now + 60)
+    assert link.overdue(now + 160, expects_ticks=True) is not None
+
+
+def test_new_credentials_are_used_at_once():
+    link = make()
+    link.failed(0.0, Verdict.NEEDS_TOKEN, "expired")
+    link.renewed(10.0)
+    assert (link.state, link.attempt_in_s(10.0)) == (State.NEEDS_TOKEN, 0.0)
+    link.opened(11.0)
+    link.renewed(20.0)
+    assert (link.state, link.detail) == (State.CONNECTING, "new credentials")
+    assert link.attempt_in_s(20.0) == 0.0
+    link.stop()
+    link.renewed(30.0)
+    assert link.attempt_in_s(30.0) is None
 
 
 def test_a_login_has_to_be_answered():

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.codec import Book, Tick
-from adapters.normalize import Outlet
+from adapters.normalize import Fanout, Outlet, PriceSide
+from adapters.quarantine import Reason
 from bus.frames import OWN_CLOCK
 from bus.ticks import MAX_INT32, decode_depth, decode_ltp, decode_quote
 from bus.topics import Mode
@@ -38,7 +39,7 @@ class Sink:
             out[mode] = json.loads(payload, parse_constant=pytest.fail)
             DECODERS[mode](payload)
 
-        self.valid = self.outlet.emit(tick, RECEIVED_NS, publish)
+        self.reason = self.outlet.emit(tick, RECEIVED_NS, publish)
         return out
 
 
@@ -124,9 +125,9 @@ def test_without_a_broker_time_the_own_clock_is_marked():
 def test_a_price_of_zero_is_dropped_and_told():
     sink = Sink(*Mode)
     assert sink.emit(full(ltp=0.0)) == {}
-    assert not sink.valid
+    assert sink.reason is Reason.ZERO_PRICE
     assert sink.emit(full())
-    assert sink.valid
+    assert sink.reason is None
 
 
 def test_an_index_has_an_empty_book_and_others_wait_for_theirs():
@@ -145,7 +146,7 @@ def test_parts_are_put_together():
     sink = Sink(*Mode, partial=True)
     book = Book([(99.5, 10, 2)], [])
     assert sink.emit(Tick(1, Mode.DEPTH, depth=book)) == {}
-    assert sink.valid
+    assert sink.reason is None
     out = sink.emit(Tick(1, Mode.QUOTE, 100.0, close=96.0, exchange_timestamp=1763437500000))
     assert out[Mode.DEPTH]["depth"]["buy"][0]["price"] == 99.5
     newer = Book([(99.6, 10, 2)], [])
@@ -156,6 +157,47 @@ def test_parts_are_put_together():
     assert out[Mode.DEPTH]["timestamp"] == RECEIVED_NS // 1_000_000
     sink.outlet.forget()
     assert sink.emit(Tick(1, Mode.DEPTH, depth=newer)) == {}
+
+
+def test_a_crossed_book_is_held_back_and_its_price_goes_on():
+    sink = Sink(*Mode)
+    out = sink.emit(full(depth=Book([(100.5, 1, 1)], [(100.0, 1, 1)])))
+    assert sink.reason is Reason.CROSSED_BOOK
+    assert set(out) == {Mode.LTP, Mode.QUOTE}
+    assert not {"bid_price", "ask_price"} & set(out[Mode.QUOTE])
+
+
+def test_no_more_levels_than_asked_for():
+    book = Book([(100.0 - n, 1, 1) for n in range(20)], [(101.0 + n, 1, 1) for n in range(20)])
+    for levels in (5, 20, 50):
+        outlet = Outlet("NSE", "A", partial=False, levels=levels)
+        outlet.set_topic(Mode.DEPTH, TOPICS[Mode.DEPTH])
+        said = []
+        outlet.emit(full(depth=book), RECEIVED_NS, lambda *a, said=said: said.append(a[1]))
+        payload = json.loads(said[0])
+        assert len(payload["bids"]) == len(payload["depth"]["sell"]) == min(levels, 20)
+
+
+def test_one_instrument_under_several_names():
+    said = []
+    plain, deep = (Outlet("NSE", name, partial=True, levels=20) for name in ("A", "A:20"))
+    for outlet in (plain, deep):
+        outlet.set_topic(Mode.DEPTH, outlet.symbol.encode() + b"\0")
+    prices = Fanout([plain, PriceSide(deep)])
+
+    def emit(route, tick):
+        said.clear()
+        route.emit(tick, RECEIVED_NS, lambda *a: said.append(json.loads(a[1])))
+        return {payload["symbol"]: payload for payload in said}
+
+    assert set(emit(prices, full())) == {"A"}
+    twenty = Book([(99.5 - n, 7, 1) for n in range(20)], [])
+    out = emit(deep, Tick(1, Mode.DEPTH, depth=twenty))
+    assert (out["A:20"]["ltp"], len(out["A:20"]["bids"])) == (100.0, 20)
+    out = emit(prices, full(ltp=100.2))
+    assert [len(out[name]["bids"]) for name in ("A", "A:20")] == [2, 20]
+    assert out["A"]["ltp"] == out["A:20"]["ltp"] == 100.2
+    assert emit(PriceSide(deep), full(ltp=-1.0)) == emit(prices, full(ltp=-1.0)) == {}
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -215,3 +257,18 @@ def test_payloads_match_their_structs():
     for payload, decoder in zip(published, DECODERS.values(), strict=True):
         assert msgspec.json.encode(decoder(payload)) == payload
         assert strict.decode(payload)
+
+
+def test_a_part_that_is_older_than_what_is_known_only_fills_gaps():
+    outlet = Outlet("NSE", "SBIN", partial=True)
+    outlet.set_topic(Mode.QUOTE, b"Q\0")
+    sent = []
+
+    def publish(_topic, payload, _received_ns, _flags):
+        data = msgspec.json.decode(payload)
+        sent.append((data["ltp"], data["timestamp"], data.get("open")))
+
+    outlet.emit(Tick(1, Mode.QUOTE, 101.0, exchange_timestamp=2000), 0, publish)
+    outlet.emit(Tick(1, Mode.QUOTE, 100.0, open=99.0, exchange_timestamp=1000), 0, publish)
+    outlet.emit(Tick(1, Mode.QUOTE, 102.0, exchange_timestamp=3000), 0, publish)
+    assert sent == [(101.0, 2000, None), (101.0, 2000, 99.0), (102.0, 3000, 99.0)]

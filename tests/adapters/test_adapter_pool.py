@@ -1,10 +1,17 @@
 """Seats on connections: limits, evenness, and no connection without need."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
-from adapters.pool import Pool
+from adapters.broker import Pace, Stream
+from adapters.pool import Budget, Pool
+from adapters.pools import pools_of
+from adapters.zerodha import BROKER
+from bus.settings import AdapterSettings
+from bus.topics import Mode
 
 TOKENS = st.integers(0, 30).map(str)
 
@@ -35,6 +42,53 @@ def test_new_ones_go_to_the_least_loaded():
         pool.remove(token)
     assert [pool.place(t) for t in "xy"] == [0, 0]
     assert pool.place("z") == 1
+
+
+def test_streams_share_what_the_broker_counts_together():
+    budget = Budget(2)
+    feed = Pool(1, 3, budget=budget)
+    deep = Pool(1, 3, budget=budget, keeps_first=False)
+    assert deep.loads == {}
+    assert [feed.place("a"), deep.place("a")] == [0, 0]
+    assert [feed.place("b"), deep.place("b")] == [None, None]
+    assert deep.remove("a") == 0
+    assert feed.place("b") == 1
+    assert deep.place("a") is None
+
+
+def stream(name, size, connections, **fields):
+    return Stream(
+        name=name, symbols_per_connection=size, connections=connections, pace=Pace(1.0, 1), **fields
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "feed", "deep", "together"),
+    [
+        ({}, (1000, 3), (50, 2), 3),
+        ({"symbols_per_connection": 200, "connections": 1}, (200, 1), (50, 1), 1),
+        ({"symbols_per_connection": 10, "connections": 5}, (10, 5), (10, 2), 5),
+    ],
+)
+def test_the_users_limits_and_the_brokers(settings, feed, deep, together):
+    broker = replace(
+        BROKER,
+        streams=(
+            stream("feed", 1000, 3),
+            stream("deep", 50, 2, modes=(Mode.DEPTH,)),
+            stream("orders", 0, 1, purpose="orders"),
+        ),
+        connections=3,
+    )
+    pools = pools_of(broker, AdapterSettings(**settings))
+    sizes = {n: (p.symbols_per_connection, p.connections) for n, p in pools.items()}
+    assert sizes == {"feed": feed, "deep": deep}
+    opened = {
+        (name, pool.place(f"{name}{n}"))
+        for n in range(3000)
+        for name, pool in reversed(pools.items())
+    }
+    assert len({place for place in opened if place[1] is not None}) == together
 
 
 class PoolMachine(RuleBasedStateMachine):

@@ -7,16 +7,18 @@ from random import Random
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from adapters.runner import AdapterService
+from adapters.zerodha import BROKER
 from bus.clock import SystemClock
-from bus.events import Accepted, BrokerState, Rejected, decode_event
+from bus.events import Accepted, BrokerState, OrderUpdate, Rejected, decode_event
 from bus.exits import Exit
 from bus.frames import OWN_CLOCK, Kind
 from bus.messages import PublisherEntry
-from bus.process import ExitError, Host
+from bus.process import ExitError, Host, TakesCredentials
 from bus.secret import Secret
-from bus.settings import AdapterSettings
+from bus.settings import AdapterBootstrap, AdapterSettings
 from bus.subscriber import Subscriber
 from bus.topics import Mode, Topic
 
@@ -33,7 +35,7 @@ CREDENTIALS = {"api_key": Secret("key-12345"), "access_token": Secret("token-678
 class Bench:
     """A running adapter and a consumer of it."""
 
-    def __init__(self, context, settings):
+    def __init__(self, context, settings, state, broker):
         self.failures = []
         self.changes = 0
         self.ticks = []
@@ -41,7 +43,8 @@ class Bench:
         host = Host(
             "zerodha", 7, SECRET, context, SystemClock(), self._changed, self.failures.append
         )
-        self.service = AdapterService(host, settings, random=Random(1))
+        boot = AdapterBootstrap(adapter=settings, state=str(state))
+        self.service = AdapterService(host, boot, broker=broker, random=Random(1))
         self.consumer = Subscriber(context, secret=SECRET, on_frames=self._frames)
 
     def _changed(self):
@@ -70,12 +73,12 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path):
     @contextlib.asynccontextmanager
-    async def run(url, **settings):
+    async def run(url, state="", facts=None, **settings):
         path = tmp_path / "master.csv"
         path.write_text(MASTER)
         fields = {"instruments": str(path), "credentials": CREDENTIALS, "url": url, **settings}
         with zmq.Context() as context:
-            bench = Bench(context, AdapterSettings(**fields))
+            bench = Bench(context, AdapterSettings(**fields), state, facts)
             endpoint = await bench.service.start()
             bench.consumer.follow([PublisherEntry("zerodha", 7, endpoint)])
             try:
@@ -108,8 +111,9 @@ def test_from_demand_to_ticks(kite, bench, wire, eventually):
             assert payload.pop("timestamp") == frame.received_ns // 1_000_000
             assert payload == {"symbol": "SBIN", "exchange": "NSE", "ltp": 972.85}
             stats = adapter.service.stats()
-            counted = ["ticks_total", "unknown_token_total", "zero_price_total", "symbols"]
+            counted = ["ticks_total", "unknown_token_total", "quarantined_total", "symbols"]
             assert [stats[name] for name in counted] == [3, 1, 1, 1]
+            assert stats["quarantined_zero_price"] == 1
             assert stats["broker_state"] == "connected"
             assert stats["connections"] == 1
             assert stats["last_tick_age_s"] < 2
@@ -143,6 +147,99 @@ def test_one_packet_feeds_every_demanded_mode(kite, bench, wire, eventually):
             adapter.unsubscribe("SBIN", Mode.QUOTE)
             adapter.unsubscribe("SBIN", Mode.LTP)
             await eventually(lambda: server.requests[-1:] == [{"a": "unsubscribe", "v": [257]}])
+
+    asyncio.run(scenario())
+
+
+ORDER = {
+    "order_id": "1", "tradingsymbol": "RAW", "exchange": "NSE", "transaction_type": "BUY",
+    "order_type": "LIMIT", "product": "CNC", "status": "OPEN", "instrument_token": 257,
+}  # fmt: skip
+
+
+def order_updates(adapter):
+    return [e.order for e in adapter.events if isinstance(e, OrderUpdate)]
+
+
+def test_order_updates_once_and_by_openalgos_name(kite, bench, eventually):
+    async def scenario():
+        async with kite() as server, bench(server.url, symbols_per_connection=1) as adapter:
+            for symbol in ("SBIN", "RELIANCE"):
+                adapter.subscribe(symbol)
+            await eventually(lambda: len(server.sockets) == 2)
+            text = json.dumps({"type": "order", "data": ORDER})
+            await server.send(text)
+            await server.send(text.replace("OPEN", "REJECTED"))
+            await eventually(lambda: len(order_updates(adapter)) == 2)
+            told = [(o.symbol, o.order_status) for o in order_updates(adapter)]
+            assert told == [("SBIN", "open"), ("SBIN", "rejected")]
+            assert adapter.service.stats()["order_updates_total"] == 2
+
+    asyncio.run(scenario())
+
+
+def test_orders_that_nobody_wants_to_be_told(kite, bench, eventually):
+    async def scenario():
+        async with kite() as server, bench(server.url, orders=False) as adapter:
+            topic = adapter.subscribe("SBIN")
+            await eventually(lambda: Accepted(topic) in adapter.events)
+            await server.send(json.dumps({"type": "order", "data": ORDER}))
+            await server.send('{"type":"error","data":"x"}')
+            await eventually(lambda: adapter.service.stats()["broker_errors_total"] == 1)
+            assert order_updates(adapter) == []
+
+    asyncio.run(scenario())
+
+
+def test_an_order_channel_of_its_own(kite, bench, eventually):
+    [feed] = BROKER.streams
+    channel = replace(feed, name="orders", purpose="orders")
+    broker = replace(BROKER, streams=(feed, channel))
+
+    async def scenario():
+        async with kite() as server, bench(server.url, facts=broker) as adapter:
+            await eventually(lambda: len(server.sockets) == 2)
+            await eventually(lambda: adapter.service.stats()["orders_state"] == "connected")
+            assert adapter.service.stats()["connections"] == 1
+            await server.send(json.dumps({"type": "order", "data": ORDER}))
+            await eventually(lambda: order_updates(adapter))
+        async with kite() as server, bench(server.url, facts=broker, orders=False) as adapter:
+            await eventually(lambda: adapter.service.ready)
+            assert len(server.sockets) == 1
+            assert adapter.service.stats()["orders_state"] is None
+
+    asyncio.run(scenario())
+
+
+def test_new_credentials_while_it_runs(kite, bench, eventually):
+    async def scenario():
+        async with kite() as server:
+            server.status = 403
+            async with bench(server.url) as adapter:
+                await eventually(lambda: adapter.service.stats()["broker_state"] == "needs_token")
+                server.status = None
+                adapter.service.renew({"api_key": Secret("k")})
+                adapter.service.renew(CREDENTIALS)
+                new = {"api_key": Secret("k"), "access_token": Secret("new")}
+                adapter.service.renew(new)
+                await eventually(lambda: adapter.service.ready)
+                assert server.queries == ["/?api_key=k&access_token=new"]
+                assert isinstance(adapter.service, TakesCredentials)
+
+    asyncio.run(scenario())
+
+
+def test_yesterdays_instruments_while_the_server_is_down(kite, bench, eventually, tmp_path):
+    async def scenario():
+        async with kite() as server:
+            url = f"{server.url.replace('ws', 'http', 1)}/instruments"
+            server.master = MASTER
+            for master_status in (200, 503):
+                server.master_status = master_status
+                async with bench(server.url, tmp_path / "state", instruments=url) as adapter:
+                    accepted = Accepted(adapter.subscribe("SBIN"))
+                    await eventually(lambda told=adapter.events, a=accepted: a in told)
+                    assert adapter.service.stats()["instruments"] == 3
 
     asyncio.run(scenario())
 
@@ -188,11 +285,9 @@ def test_who_waits_is_told_why(kite, bench, eventually):
                 await eventually(lambda: adapter.service.stats()["broker_state"] == "needs_token")
                 assert not adapter.service.ready
                 adapter.subscribe("SBIN")
-                await eventually(lambda: adapter.events)
-                [event] = set(adapter.events)
-                assert isinstance(event, BrokerState)
-                assert event.state == "needs_token"
-                assert "HTTP 403" in event.detail
+                told = lambda: [e for e in adapter.events if e.state == "needs_token"]  # noqa: E731
+                await eventually(told)
+                assert "HTTP 403" in told()[0].detail
 
     asyncio.run(scenario())
 

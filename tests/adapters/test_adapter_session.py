@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from random import Random
 
 import pytest
 from msgspec.structs import replace
+from websockets.exceptions import ConnectionClosed
 
-from adapters.codec import Account, Codec, Handshake, LoggedIn
+from adapters.codec import Account, Codec, Handshake, HttpRequest, LoggedIn
 from adapters.complaints import Counters
 from adapters.errors import BrokerError, Verdict
 from adapters.link import State
@@ -19,21 +21,30 @@ from bus.clock import SystemClock
 from bus.secret import Secret
 from bus.topics import Mode
 
+ORDER = {
+    "order_id": "1", "tradingsymbol": "SBIN", "exchange": "NSE", "transaction_type": "BUY",
+    "order_type": "LIMIT", "product": "CNC", "status": "OPEN", "instrument_token": 257,
+}  # fmt: skip
+
 
 class Owner:
     """What a session told."""
 
     def __init__(self, account, broker=BROKER, **stream):
         self.ticks = []
+        self.orders = []
         self.asked = []
         self.lost = []
         self.states = []
+        self.is_open = False
         self.counters = Counters()
         hooks = Hooks(
             on_ticks=lambda ticks, _: self.ticks.extend(ticks),
+            on_order=self.orders.append,
             on_asked=self.asked.extend,
             on_lost=self.lost.append,
             on_state=lambda: self.states.append(self.session.state),
+            expects_ticks=lambda _: self.is_open,
         )
         self.session = Session(
             "feed 0",
@@ -190,10 +201,11 @@ def test_a_malformed_frame_is_counted_and_the_session_lives(
                 await server.send("no json")
                 await server.send('{"type":"message","data":"hello token-67890"}')
                 await server.send('{"type":"order","data":{}}')
+                await server.send(json.dumps({"type": "order", "data": ORDER}))
                 await server.send(wire.frame(wire.ltp(513, 200)))
                 await eventually(lambda: len(owner.ticks) == 4)
                 counters = owner.counters
-                assert (counters.malformed, counters.order_updates) == (4, 1)
+                assert (counters.malformed, len(owner.orders)) == (5, 1)
                 assert owner.session.state is State.CONNECTED
                 assert counters.reconnects == 0
 
@@ -287,6 +299,129 @@ def test_credentials_that_cannot_work_are_not_sent(eventually):
             await eventually(lambda: owner.states == [State.NEEDS_TOKEN])
 
     asyncio.run(scenario())
+
+
+class AskingCodec(LoginCodec):
+    """A broker whose address is asked for over HTTP, each time anew."""
+
+    def prepare(self):
+        url = self.account.url.replace("ws", "http", 1) + "/instruments"
+        return HttpRequest(url=url, headers={"X-Token": self.account.reveal("access_token")})
+
+    def prepared(self, status, body):
+        super().prepared(status, body)
+        self.path = body.decode()
+
+    def handshake(self):
+        return Handshake(url=f"{self.account.url}/{self.path}")
+
+    def login(self):
+        return []
+
+
+ASKING_BROKER = replace(BROKER, codec=AskingCodec)
+
+
+def test_what_has_to_be_asked_before_each_handshake(kite, account, eventually):
+    async def scenario():
+        async with kite() as server:
+            server.master = "one"
+            owner = Owner(account(server.url), ASKING_BROKER)
+            async with owner.running():
+                await eventually(lambda: server.queries == ["/one"])
+                server.master = "two"
+                await server.sockets[0].close(1011)
+                await eventually(lambda: server.queries == ["/one", "/two"])
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "words"),
+    [(401, State.NEEDS_TOKEN, "HTTP 401"), (503, State.BACKOFF, "HTTP 503")],
+)
+def test_a_refusal_of_what_was_asked(kite, account, eventually, status, state, words):
+    async def scenario():
+        async with kite() as server:
+            server.master_status = status
+            server.master = "no token-67890 here"
+            owner = Owner(account(server.url), ASKING_BROKER)
+            async with owner.running():
+                await eventually(lambda: owner.states == [state])
+                assert owner.session.detail == f"{words} no *** here"
+                assert server.queries == []
+
+    asyncio.run(scenario())
+
+
+def test_nobody_to_ask(account, eventually, caplog):
+    async def scenario():
+        owner = Owner(account("ws://127.0.0.1:1"), ASKING_BROKER)
+        async with owner.running():
+            await eventually(lambda: owner.states == [State.BACKOFF])
+            assert owner.session.detail == "no answer over HTTP"
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(scenario())
+    assert "token-67890" not in caplog.text
+
+
+def other(account, url):
+    return replace(
+        account(url), credentials={"api_key": Secret("k"), "access_token": Secret("new")}
+    )
+
+
+def test_new_credentials_end_the_wait_for_them(kite, account, eventually):
+    async def scenario():
+        async with kite() as server:
+            server.status = 403
+            owner = Owner(account(server.url))
+            owner.session.want("257", Mode.LTP)
+            async with owner.running():
+                await eventually(lambda: owner.states == [State.NEEDS_TOKEN])
+                server.status = None
+                owner.session.renew(other(account, server.url))
+                await eventually(lambda: owner.states == [State.NEEDS_TOKEN, State.CONNECTED])
+                assert server.queries[-1] == "/?api_key=k&access_token=new"
+                await eventually(lambda: owner.asked == ["257"])
+
+    asyncio.run(scenario())
+
+
+def test_new_credentials_replace_a_connection_that_works(kite, account, eventually):
+    async def scenario():
+        async with kite() as server:
+            owner = Owner(account(server.url))
+            owner.session.want("257", Mode.LTP)
+            async with owner.running():
+                await eventually(lambda: owner.asked == ["257"])
+                owner.session.renew(other(account, server.url))
+                await eventually(lambda: owner.asked == ["257", "257"])
+                assert server.queries[-1] == "/?api_key=k&access_token=new"
+                assert State.BACKOFF not in owner.states
+
+    asyncio.run(scenario())
+
+
+def test_a_feed_without_ticks_is_dropped_while_the_market_is_open(
+    kite, account, eventually, caplog
+):
+    async def scenario():
+        async with kite() as server:
+            owner = Owner(account(server.url), stall_s=0.2)
+            async with owner.running():
+                await eventually(lambda: server.sockets)
+                await asyncio.sleep(0.3)
+                assert owner.counters.reconnects == 0
+                owner.is_open = True
+                while owner.counters.reconnects == 0:
+                    with contextlib.suppress(ConnectionClosed):
+                        await server.send(b"\x00")
+                    await asyncio.sleep(0.02)
+
+    asyncio.run(scenario())
+    assert "no tick for 0.2 s while the market is open" in caplog.text
 
 
 def test_a_defect_in_a_codec_ends_the_session(kite, account):

@@ -1,12 +1,14 @@
 """Every demand gets its answer, and the connections carry exactly what is wanted."""
 
+import json
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
-from adapters.codec import Tick
+from adapters.codec import Book, Tick
 from adapters.instruments import InstrumentBook
 from adapters.pool import Pool
 from adapters.switchboard import Switchboard
@@ -68,6 +70,12 @@ class Office:
 
     def wanted(self):
         return {t: m for c in self.open.values() for t, m in c.wanted.items()}
+
+    def symbols_published(self, tick, stream="feed"):
+        """Whose payloads a tick becomes."""
+        said = []
+        self.board.routes[stream][tick.key].emit(tick, 1, lambda *a: said.append(a[1]))
+        return [json.loads(payload)["symbol"] for payload in said]
 
     def taken(self):
         answers = list(self.answers)
@@ -141,7 +149,8 @@ def test_a_mode_that_the_broker_has_not():
     office = Office(broker=replace(BROKER, streams=(replace(stream, modes=(Mode.LTP,)),)))
     office.board.load(BOOK)
     topic = office.demand("A", Mode.DEPTH)
-    assert office.taken() == [Rejected(topic, "MODE_NOT_SUPPORTED", "Zerodha has no mode DEPTH")]
+    message = "Zerodha has no mode DEPTH on NSE"
+    assert office.taken() == [Rejected(topic, "MODE_NOT_SUPPORTED", message)]
 
 
 def test_over_the_limit_and_room_again():
@@ -180,14 +189,26 @@ def test_demand_waits_for_the_instruments():
 def test_one_instrument_under_two_names():
     office = Office()
     office.board.load(InstrumentBook([Instrument("NSE", s, "257") for s in "AB"]))
-    office.demand("A")
-    office.demand("B")
-    [rejected] = office.taken()
-    assert rejected.message == "the same instrument is in use as A on NSE"
+    topics = [office.demand("A"), office.demand("B", Mode.QUOTE)]
+    office.send()
+    assert office.taken() == [Accepted(topic) for topic in topics]
+    assert office.wanted() == {"257": Mode.QUOTE}
+    assert office.symbols_published(Tick(257, Mode.QUOTE, 100.0)) == ["A", "B"]
+    office.demand("B", Mode.QUOTE, wanted=False)
+    assert office.wanted() == {"257": Mode.LTP}
+    assert office.symbols_published(Tick(257, Mode.QUOTE, 101.0)) == ["A"]
+    office.demand("A", wanted=False)
+    assert office.wanted() == {}
+    assert office.board.routes == {"feed": {}}
 
 
 def test_an_instrument_moves_where_a_mode_has_its_own_stream():
-    broker = replace(BROKER, stream_of=lambda _, mode: "deep" if mode is Mode.DEPTH else "feed")
+    [feed] = BROKER.streams
+    broker = replace(
+        BROKER,
+        streams=(feed, replace(feed, name="deep")),
+        stream_of=lambda _, mode: "deep" if mode is Mode.DEPTH else "feed",
+    )
     office = Office(size=1, connections=1, broker=broker, streams=("feed", "deep"))
     office.board.load(BOOK)
     office.demand("A", Mode.LTP)
@@ -201,10 +222,110 @@ def test_an_instrument_moves_where_a_mode_has_its_own_stream():
     assert office.wanted() == {"257": Mode.DEPTH, "513": Mode.LTP}
 
 
+FEED = replace(BROKER.streams[0], name="feed")
+TWENTY = replace(
+    FEED, name="depth20", modes=(Mode.DEPTH,), depth_levels=20, exchanges=("NSE",), book_only=True
+)
+FIFTY = replace(FEED, name="depth50", modes=(Mode.DEPTH,), depth_levels=50, exchanges=("NSE",))
+DEEP = replace(BROKER, streams=(FEED, TWENTY, FIFTY))
+
+
+def deep_office(**sizes):
+    office = Office(broker=DEEP, streams=("feed", "depth20", "depth50"), **sizes)
+    office.board.load(InstrumentBook([*BOOK, Instrument("BSE", "Z", "9")]))
+    return office
+
+
+@pytest.mark.parametrize(
+    ("symbol", "exchange", "stream", "depth"),
+    [
+        ("A", "NSE", "feed", 5),
+        ("A:3", "NSE", "feed", 3),
+        ("A:20", "NSE", "depth20", 20),
+        ("A:30", "NSE", "depth50", 30),
+        ("A:200", "NSE", "depth50", 50),
+        ("Z:20", "BSE", "feed", 5),
+    ],
+)
+def test_the_stream_with_the_fewest_levels_that_are_enough(symbol, exchange, stream, depth):
+    office = deep_office()
+    topic = office.demand(symbol, Mode.DEPTH, exchange=exchange)
+    office.send()
+    assert office.taken() == [Accepted(topic, depth)]
+    token = {"NSE": "257", "BSE": "9"}[exchange]
+    assert office.open[stream, 0].wanted == {token: Mode.DEPTH}
+    quote = office.demand(symbol, Mode.LTP, exchange=exchange)
+    office.send()
+    assert Accepted(quote, 5) in office.taken()
+
+
+def test_a_book_without_prices_takes_them_from_another_stream():
+    office = deep_office()
+    office.demand("A:20", Mode.DEPTH)
+    assert office.open["depth20", 0].wanted == {"257": Mode.DEPTH}
+    assert office.open["feed", 0].wanted == {"257": Mode.QUOTE}
+    book = Book([(99.0, 1, 1)], [])
+    assert office.symbols_published(Tick(257, Mode.DEPTH, depth=book), "depth20") == []
+    assert office.symbols_published(Tick(257, Mode.QUOTE, 100.0)) == ["A:20"]
+    office.demand("A", Mode.DEPTH)
+    assert office.open["feed", 0].wanted == {"257": Mode.DEPTH}
+    assert office.symbols_published(Tick(257, Mode.DEPTH, 100.0, depth=book)) == ["A:20", "A"]
+    assert office.symbols_published(Tick(257, Mode.DEPTH, depth=book), "depth20") == ["A:20"]
+    assert office.board.symbols == 1
+    office.demand("A:20", Mode.DEPTH, wanted=False)
+    assert office.open["depth20", 0].wanted == {}
+    assert office.symbols_published(Tick(257, Mode.DEPTH, 100.0, depth=book)) == ["A"]
+
+
+def test_a_full_stream_of_deep_books_leaves_everything_as_it_was():
+    office = deep_office(size=1, connections=1)
+    office.demand("A:20", Mode.DEPTH)
+    office.taken()
+    before = {place: dict(c.wanted) for place, c in office.open.items()}
+    office.demand("B:20", Mode.DEPTH)
+    [rejected] = office.taken()
+    assert rejected.code == "LIMIT_EXCEEDED"
+    assert {place: c.wanted for place, c in office.open.items()} == before
+
+
+def test_a_symbol_that_ends_like_a_depth_is_itself():
+    office = Office()
+    office.board.load(InstrumentBook([Instrument("NSE", "A:20", "7"), *BOOK]))
+    office.demand("A:20")
+    assert office.wanted() == {"7": Mode.LTP}
+    office.demand("A:0")
+    office.demand("NONE:20")
+    assert [answer.code for answer in office.taken()] == ["SYMBOL_NOT_FOUND"] * 2
+
+
+def test_another_master_moves_what_has_another_token_and_brings_what_was_missing(office):
+    first, new = office.demand("A"), office.demand("NEW")
+    office.demand("B")
+    office.send()
+    office.taken()
+    rows = [Instrument("NSE", "A", "1025"), Instrument("NSE", "NEW", "1281")]
+    office.board.load(InstrumentBook(rows))
+    assert office.wanted() == {"1025": Mode.LTP, "513": Mode.LTP, "1281": Mode.LTP}
+    office.send()
+    assert office.taken() == [Accepted(new)]
+    assert office.symbols_published(Tick(1025, Mode.LTP, 1.0)) == ["A"]
+    assert first != new
+    for symbol in ("A", "B", "NEW"):
+        office.demand(symbol, wanted=False)
+    assert office.wanted() == {}
+
+
+def test_the_exchanges_of_tokens():
+    office = deep_office()
+    office.demand("Z", exchange="BSE")
+    office.demand("A")
+    assert office.board.exchanges(["257", "9", "none"]) == {"NSE", "BSE"}
+
+
 def test_a_lost_connection_voids_what_was_said(office):
     office.demand("A")
     published = []
-    outlet = office.board.by_key[257]
+    outlet = office.board.routes["feed"][257]
 
     def emit():
         outlet.emit(Tick(257, Mode.QUOTE, 100.0), 1, lambda *args: published.append(args))
@@ -260,9 +381,9 @@ class BoardMachine(RuleBasedStateMachine):
             token = BOOK.find(topic.exchange, topic.symbol)
             highest[token] = max(topic.mode, highest.get(token, Mode.LTP))
         assert self.office.wanted() == highest
-        assert set(self.office.board.by_key) == {int(token) for token in highest}
+        assert set(self.office.board.routes["feed"]) == {int(token) for token in highest}
         assert self.office.board.symbols == len(highest)
 
 
 TestSwitchboard = BoardMachine.TestCase
-TestSwitchboard.settings = settings(max_examples=50)
+TestSwitchboard.settings = settings(max_examples=50, deadline=None)

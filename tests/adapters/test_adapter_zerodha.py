@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.codec import Account, Notice, OrderUpdate
+from adapters.codec import Account, Notice
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, MalformedError, Verdict
 from adapters.zerodha import BROKER, Zerodha
@@ -143,8 +143,6 @@ def test_any_text_gives_an_event_or_a_typed_error(value):
 
 
 def test_text_messages():
-    order = '{"type":"order","id":"","data":{"order_id":"1"}}'
-    assert decode(order).events == [OrderUpdate(order)]
     assert decode('{"type":"message","data":"Back at 9"}').events == [Notice("Back at 9")]
     assert decode('{"type":"new","data":{"a":1}}').events == [Notice('{"a":1}')]
     assert isinstance(decode("hello").error, MalformedError)

@@ -11,6 +11,7 @@ from bus import sockets
 from bus.channel import CommandServer, ControlClient, ControlServer, Sealer, ask
 from bus.errors import ControlError, UnreachableError
 from bus.messages import (
+    Credentials,
     Directory,
     Done,
     DownRequest,
@@ -61,6 +62,14 @@ def test_hello_and_directory_cross():
         context.term()
 
     asyncio.run(run())
+
+
+def test_credentials_cross_and_are_not_shown():
+    sealer = Sealer(Secret("run"), ToProcess)
+    sent = Credentials({"access_token": Secret("t0ken")})
+    again = sealer.open(sealer.seal(sent))
+    assert again == sent
+    assert "t0ken" not in repr(again)
 
 
 def test_malformed_messages_are_counted_logged_once_per_kind_and_never_fatal(caplog):

@@ -286,3 +286,20 @@ def test_a_generation_that_vanishes_leaves_what_the_standby_has():
         assert [f.payload for f in subscriber.got] == [b"1", b"2", b"3"]
 
     on_bench(scenario)
+
+
+def test_a_state_is_told_to_who_comes_later_and_events_are_not():
+    async def scenario(bench):
+        publisher = bench.publisher()
+        publisher.publish_state(b"first", 0)
+        publisher.publish_state(b"stands", 0)
+        publisher.publish_event(b"passing", 0)
+        subscriber = bench.subscriber()
+        subscriber.follow([entry(publisher)])
+        await until(lambda: subscriber.got)
+        assert [frame.payload for frame in subscriber.got] == [b"stands"]
+        publisher.publish_state(b"next", 0)
+        await until(lambda: len(subscriber.got) == 2)
+        assert publisher.demands == []
+
+    on_bench(scenario)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import stat
 import string
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.access import RoleSettings
 from identity.keys import (
     KeyExistsError,
     KeyNameError,
@@ -17,6 +19,7 @@ from identity.keys import (
     KeyStore,
     KeyUnknownError,
 )
+from identity.scopes import Roles
 
 
 class Clock:
@@ -136,10 +139,10 @@ def test_another_process_sees_changes_cheaply_and_once(store, path):
         identity = proxy.verify(key)
         assert identity.user == "alice"
         assert proxy.changed()  # though `verify` had to look already
-        assert proxy.is_valid(identity)
+        assert proxy.renew(identity) == identity
         store.revoke("alice")
         assert proxy.changed()
-        assert not proxy.is_valid(identity)
+        assert proxy.renew(identity) is None
         assert proxy.verify(key) is None
 
 
@@ -148,7 +151,7 @@ def test_rotated_key_ends_only_what_the_old_one_opened(store):
     store.revoke("alice")
     new = store.verify(store.create("alice"))
     assert store.changed()
-    assert (store.is_valid(old), store.is_valid(new)) == (False, True)
+    assert (store.renew(old), store.renew(new)) == (None, new)
 
 
 def test_open_of_something_else_is_a_clear_error(path):
@@ -185,3 +188,77 @@ def test_any_name_makes_a_key_or_a_typed_error(tmp_path_factory, names):
             except (KeyNameError, KeyExistsError):
                 continue
         assert {key: store.verify(key).user for key in made} == made
+
+
+def test_expired_key_is_nobody_from_its_second_on(store, clock):
+    key = store.create("alice", expires=clock.seconds + 10)
+    identity = store.verify(key)
+    assert identity.expires == clock.seconds + 10
+    clock.seconds += 9
+    assert store.renew(identity) == identity
+    clock.seconds += 1
+    assert store.verify(key) is None
+    assert store.renew(identity) is None
+    assert store.list()[0].expires == clock.seconds
+
+
+def test_rotate_makes_a_successor_with_role_and_user_and_ends_the_old_one(store):
+    old_key = store.create("laptop", user="alice", role="viewer")
+    old = store.verify(old_key)
+    new_key = store.rotate("laptop")
+    new = store.verify(new_key)
+    assert store.verify(old_key) is None
+    assert store.renew(old) is None
+    assert (new.user, new.name, new.scopes) == ("alice", "laptop", old.scopes)
+    assert [key.role for key in store.list()] == ["viewer", "viewer"]
+
+
+def test_rotate_with_overlap_keeps_both_keys_good_for_so_long(store, clock):
+    old_key = store.create("laptop")
+    new_key = store.rotate("laptop", overlap_s=60)
+    old = store.verify(old_key)
+    assert old.expires == clock.seconds + 60
+    assert store.verify(new_key).expires is None
+    clock.seconds += 60
+    assert store.renew(old) is None
+    assert store.verify(old_key) is None
+    assert store.verify(new_key).user == "laptop"
+
+
+def test_revoke_ends_a_predecessor_that_overlaps_too(store):
+    old_key = store.create("laptop")
+    new_key = store.rotate("laptop", overlap_s=3600)
+    assert store.revoke("laptop") == "laptop"
+    assert (store.verify(old_key), store.verify(new_key)) == (None, None)
+
+
+def test_rotate_of_an_unknown_name_changes_nothing(store):
+    with pytest.raises(KeyUnknownError):
+        store.rotate("nobody")
+    assert store.create("nobody")
+
+
+def test_key_whose_role_the_configuration_knows_no_more_is_nobody(path, clock, caplog):
+    with KeyStore(path, clock, Roles({"old": RoleSettings(symbols=3)})) as store:
+        key = store.create("alice", role="old")
+        assert store.verify(key).scopes.symbols == 3
+    with KeyStore(path, clock) as store:
+        assert store.verify(key) is None
+    assert "role 'old'" in caplog.text
+
+
+def test_file_of_the_first_version_is_upgraded_and_its_keys_go_on(path):
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    db.executescript(
+        "CREATE TABLE api_keys (id INTEGER PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL "
+        "UNIQUE, created INTEGER NOT NULL, last_used INTEGER, revoked INTEGER)"
+    )
+    digest = hashlib.sha256(b"the key").digest()
+    db.execute("INSERT INTO api_keys (name, digest, created) VALUES ('alice', ?, 1)", (digest,))
+    db.commit()
+    db.close()
+    with KeyStore(path) as store:
+        identity = store.verify("the key")
+        assert (identity.user, identity.scopes) == ("alice", Roles().get("trader"))
+        assert store.list()[0].role == "trader"

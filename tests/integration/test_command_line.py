@@ -48,6 +48,10 @@ def refused(folder, text, *, exit_code=1, **environment):
         ),
         ("[proxy\n", ["not TOML", "line 1"]),
         ("", ["there is none; add an [adapters.NAME] table, or use --demo"]),
+        (
+            "[adapters.zerodha]\ncredentials = { api_key = 'k' }\n",
+            ["adapters.zerodha.credentials.access_token: not set; zerodha needs it"],
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_file_key_and_remedy(tmp_path, text, parts):
@@ -97,12 +101,14 @@ def test_wrong_usage_exits_2(tmp_path, command):
 @pytest.mark.parametrize(
     ("command", "part"),
     [
-        (["simulate", "nobody"], "no simulator for broker 'nobody'; known: zerodha"),
+        (["simulate", "nobody"], "no simulator for broker 'nobody'; known: angel"),
         (["simulate", "zerodha", "--data", "none.gz"], "none.gz"),
         (["decode", "nobody", "x.json"], "unknown broker 'nobody'"),
         (["decode", "zerodha", "none.json"], "none.json"),
         (["keys", "revoke", "x"], "no active key named 'x'"),
         (["logs"], "no logs"),
+        (["instruments", "search", "x"], "there are no instruments yet"),
+        (["brokers", "zeroda"], "did you mean 'zerodha'?"),
         (["status", "--config", "none.toml"], "none.toml: cannot be read: No such file"),
     ],
 )

@@ -3,7 +3,7 @@
     openalgo_client.py URL '{"ltp": [[exchange, symbol], ...], ...}' COUNT     key on stdin
 
 Says `ready` once it has subscribed, then writes what its callbacks were given, one JSON line
-each, when it has COUNT of them.
+each, when it has COUNT of them or no more come.
 """
 
 import json
@@ -12,7 +12,8 @@ import threading
 
 from openalgo import api
 
-TIMEOUT_S = 120
+START_S = 30
+QUIET_S = 3
 
 url, wanted, count = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
 done = threading.Event()
@@ -34,7 +35,9 @@ for mode, instruments in wanted.items():
         sys.exit(f"subscribe_{mode}() failed")
 sys.stdout.write("ready\n")
 sys.stdout.flush()
-done.wait(TIMEOUT_S)
+seen, deadline = 0, START_S
+while not done.wait(deadline) and len(received) > seen:
+    seen, deadline = len(received), QUIET_S
 client.disconnect()
 for line in received:
     sys.stdout.write(line + "\n")

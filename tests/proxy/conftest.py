@@ -12,6 +12,7 @@ import pytest
 import zmq
 from websockets.asyncio.client import ClientConnection, connect
 
+from bus.access import AccessSettings
 from bus.clock import SystemClock
 from bus.events import Accepted, BrokerState, Rejected, encode_event
 from bus.messages import PublisherEntry
@@ -22,14 +23,18 @@ from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
 from bus.topics import Mode, Topic
 from identity.authority import Identity, IdentityError
 from identity.keys import KeyStore
+from identity.scopes import Roles
+from proxy import levels
 from proxy.demand import Demand as ProxyDemand
 from proxy.desk import Desk
 from proxy.feeds import Feeds
 from proxy.lanes import Lanes
+from proxy.profile import Profile
 from proxy.routing import Routing
 from proxy.service import ProxyService
 from proxy.session import Session
 from proxy.totals import Totals
+from proxy.verifying import Verifying
 
 SECRET = Secret("the run's secret")
 
@@ -54,11 +59,12 @@ class Adapter:
             if self.mute or not demand.wanted:
                 continue
             topic = Topic.parse(text)
-            if topic.symbol in self.refuse:
-                message = f"Symbol {topic.symbol} not found for exchange {topic.exchange}"
+            symbol, level = levels.split(topic.symbol)
+            if symbol in self.refuse:
+                message = f"Symbol {symbol} not found for exchange {topic.exchange}"
                 self.event(Rejected(text, "SYMBOL_NOT_FOUND", message))
             else:
-                self.event(Accepted(text))
+                self.event(Accepted(text, level or levels.USUAL))
 
     def event(self, event):
         self.publisher.publish_event(encode_event(event), 0)
@@ -145,16 +151,16 @@ class Bench:
 
 
 def unframe(data: bytes) -> list:
-    """The JSON of each of the WebSocket frames in `data`."""
+    """What each of the WebSocket frames in `data` says: text is JSON, binary MessagePack."""
     messages = []
     while data:
-        assert data[0] == 0x81
+        decode = {0x81: json.loads, 0x82: msgspec.msgpack.decode}[data[0]]
         size, start = data[1], 2
         if size == 126:
             size, start = int.from_bytes(data[2:4], "big"), 4
         elif size == 127:
             size, start = int.from_bytes(data[2:10], "big"), 10
-        messages.append(json.loads(data[start : start + size]))
+        messages.append(decode(data[start : start + size]))
         data = data[start + size :]
     return messages
 
@@ -192,13 +198,16 @@ class FakeAuthority:
     def verify(self, credential):
         if credential == "broken":
             raise IdentityError("disk on fire")
-        return Identity(credential[4:], credential) if credential.startswith("key-") else None
+        if not credential.startswith("key-"):
+            return None
+        user = credential[4:]
+        return Identity(user=user, credential=credential, name=user, scopes=Roles().get("trader"))
 
     def changed(self):
         return False
 
-    def is_valid(self, identity):
-        return True
+    def renew(self, identity):
+        return identity
 
 
 class FakeClock:
@@ -229,13 +238,25 @@ class PureProxy:
             clock=self.clock,
         )
 
-    def session(self, user="alice"):
+    def session(self, user="alice", path="/"):
         inbox = Inbox()
-        session = Session(self.desk, inbox)
+        session = Session(self.desk, inbox, Profile.of(path))
         if user:
-            session.receive(json.dumps({"action": "auth", "api_key": f"key-{user}"}))
+            self.say(session, action="auth", api_key=f"key-{user}")
             inbox.take()
         return session, inbox
+
+    def say(self, session, **request):
+        """Log-ins are settled at once; a subscribe that waits is returned."""
+        waiting = session.receive(json.dumps(request))
+        if not isinstance(waiting, Verifying):
+            return waiting
+        try:
+            waiting.identity = self.desk.authority.verify(waiting.credential)
+        except IdentityError:
+            waiting.failed = True
+        session.settle(waiting)
+        return None
 
     def present(self):
         self.desk.feeds.follow([PublisherEntry("zerodha", 1, "tcp://127.0.0.1:1")])
@@ -256,7 +277,9 @@ def proxy_bench(tmp_path):
     """`async with proxy_bench(...) as bench`, inside `asyncio.run`."""
 
     @contextlib.asynccontextmanager
-    async def start(adapters=("zerodha",), present=True, **settings) -> AsyncIterator[Bench]:
+    async def start(
+        adapters=("zerodha",), present=True, access=None, **settings
+    ) -> AsyncIterator[Bench]:
         settings.setdefault("port", 0)
         context = zmq.Context()
         boot = ProxyBootstrap(
@@ -264,6 +287,7 @@ def proxy_bench(tmp_path):
             adapters=[AdapterEntry(name, name) for name in adapters],
             keys_path=str(tmp_path / "keys.sqlite3"),
             stats_path=str(tmp_path / "stats.json"),
+            access=access or AccessSettings(),
         )
         failures = []
         host = Host(

@@ -17,7 +17,7 @@ from bus.channel import ControlServer
 from bus.exits import Exit
 from bus.messages import Acknowledge, Heartbeat, Hello
 from bus.process import Bootstrap
-from bus.secret import Secret
+from bus.secret import Secret, encode_secret
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
 from identity.keys import KeyStore
 
@@ -51,7 +51,7 @@ class Supervisor:
             control=self.control.endpoint,
             secret=self.secret,
             orphan_grace_s=30.0,
-            settings=msgspec.Raw(msgspec.json.encode(boot)),
+            settings=msgspec.Raw(msgspec.json.encode(boot, enc_hook=encode_secret)),
         ).line()
         process = await asyncio.create_subprocess_exec(
             sys.executable,

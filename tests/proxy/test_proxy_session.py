@@ -45,15 +45,15 @@ def test_receive_before_authentication_refuses_whatever_is_wrong_with_the_reques
 def test_receive_when_keys_cannot_be_read_says_so_and_keeps_the_secret(pure_proxy, caplog):
     proxy = pure_proxy()
     session, inbox = proxy.session(user=None)
-    say(session, action="auth", api_key="broken")
+    proxy.say(session, action="auth", api_key="broken")
     assert inbox.take()[0]["code"] == "SERVER_ERROR"
-    assert "disk on fire" in caplog.text
     assert "broken" not in caplog.text
 
 
 def test_failed_authentication_keeps_the_identity_that_was(pure_proxy):
-    session, inbox = pure_proxy().session("alice")
-    say(session, action="auth", api_key="wrong")
+    proxy = pure_proxy()
+    session, inbox = proxy.session("alice")
+    proxy.say(session, action="auth", api_key="wrong")
     assert inbox.take()[0]["code"] == "AUTHENTICATION_ERROR"
     assert session.identity.user == "alice"
 
@@ -244,7 +244,7 @@ def test_any_conversation_gets_one_reply_per_request_and_leaves_nothing_behind(
     proxy = pure_proxy()
     session, inbox = proxy.session()
     for request in requests:
-        waiting = say(session, **request)
+        waiting = proxy.say(session, **request)
         assert waiting is None
         (reply,) = inbox.take()
         assert "type" in reply or list(reply) == ["status", "code", "message"]

@@ -9,7 +9,7 @@ import pytest
 
 from bus.messages import Hello
 from bus.secret import Secret
-from supervisor import handles, runfile
+from supervisor import handles, logfiles, runfile
 from supervisor.adoption import Adoption
 from supervisor.lock import Lock, LockedError
 from supervisor.paths import StatePaths
@@ -111,18 +111,18 @@ def test_two_generations_of_one_name_are_told_apart(sleeper):
 
 
 def test_a_log_that_has_grown_is_kept_once_and_its_writer_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(handles, "_LOG_LIMIT_BYTES", 10)
+    monkeypatch.setattr(logfiles, "LIMIT_BYTES", 10)
     log = tmp_path / "a.log"
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, b"twelve bytes")
-    handles.rotate(log)
+    logfiles.rotate(log)
     os.write(descriptor, b"more")
     os.close(descriptor)
     assert log.read_bytes() == b"more"
     assert (tmp_path / "a.log.1").read_bytes() == b"twelve bytes"
-    handles.rotate(log)
+    logfiles.rotate(log)
     assert log.read_bytes() == b"more"
-    handles.rotate(tmp_path / "none.log")
+    logfiles.rotate(tmp_path / "none.log")
 
 
 def test_an_exit_is_explained_in_words():

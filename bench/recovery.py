@@ -1,0 +1,149 @@
+"""How long a kill -9 is felt: of an adapter by a client's ticks, of the proxy by its port.
+
+A client subscribes to every simulated instrument of one adapter and notes when ticks come. The
+adapter's outage is the longest silence after the kill, and its end is the first tick of the new
+generation, with the whole demand restored from the bus.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import signal
+import statistics
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from instance import Instance, free_port, machine
+from websockets.exceptions import ConnectionClosed, InvalidMessage
+from websockets.sync.client import connect
+
+from simulators.synthetic import SyntheticMarket
+
+RATE = 2000
+SYMBOLS = 20
+
+
+def config(port: int, *, template: bool) -> str:
+    return (
+        f"[proxy]\nport = {port}\n[supervisor]\ntemplate = {str(template).lower()}\n"
+        f'[simulators.sim]\nbroker = "zerodha"\nrate = {RATE}\n'
+        '[adapters.zerodha]\nurl = "simulator:sim"\ninstruments = "simulator:sim"\n'
+        'credentials = { api_key = "k", access_token = "t" }\n'
+    )
+
+
+class Listener(threading.Thread):
+    """A client that notes when each tick came, and whose."""
+
+    def __init__(self, port: int, key: str, symbols: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.ticks: list[tuple[float, str]] = []
+        self._stack = contextlib.ExitStack()
+        self._client = self._stack.enter_context(
+            connect(f"ws://127.0.0.1:{port}", max_queue=None, close_timeout=1)
+        )
+        self._client.send(json.dumps({"action": "authenticate", "api_key": key}))
+        self._client.recv(timeout=5)
+        wanted = [{"symbol": symbol, "exchange": "NSE"} for symbol in symbols]
+        self._client.send(json.dumps({"action": "subscribe", "mode": 1, "symbols": wanted}))
+        self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(Exception):
+            for text in self._client:
+                message = json.loads(text)
+                if message.get("type") == "market_data":
+                    self.ticks.append((time.monotonic(), message["symbol"]))
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def adapter_outage_ms(instance: Instance, listener: Listener) -> dict[str, float]:
+    """Kill the adapter; the silence at the client, and until every symbol ticks again."""
+    pid = instance.process("zerodha").pid
+    listener.ticks.clear()
+    time.sleep(0.5)
+    symbols = {symbol for _, symbol in listener.ticks}
+    killed = time.monotonic()
+    os.kill(pid or 0, signal.SIGKILL)
+    time.sleep(3.0)
+    after = [(at, symbol) for at, symbol in list(listener.ticks) if at >= killed]
+    moments = [killed, *(at for at, _ in after)]
+    gap, resumed = max((b - a, b) for a, b in itertools.pairwise(moments))
+    firsts: dict[str, float] = {}
+    for at, symbol in after:
+        if at >= resumed:
+            firsts.setdefault(symbol, at)
+    assert firsts.keys() >= symbols, "not all of the demand was restored"
+    return {
+        "first_tick_ms": (resumed - killed) * 1000,
+        "silence_ms": gap * 1000,
+        "all_symbols_ms": (max(firsts[symbol] for symbol in symbols) - killed) * 1000,
+    }
+
+
+def proxy_outage_ms(instance: Instance, port: int) -> float:
+    """Until a WebSocket handshake is answered; an open port alone might still be the old one's."""
+    pid = instance.process("proxy").pid
+    killed = time.monotonic()
+    os.kill(pid or 0, signal.SIGKILL)
+    while True:
+        try:
+            with connect(f"ws://127.0.0.1:{port}", open_timeout=1):
+                return (time.monotonic() - killed) * 1000
+        except (OSError, EOFError, InvalidMessage, ConnectionClosed):
+            time.sleep(0.001)
+
+
+def traded() -> list[str]:
+    """Symbols that tick all the time."""
+    market = SyntheticMarket(seed=0, rate=RATE, start_ms=0)
+    return [one.symbol for one in market.instruments if one.exchange == "NSE"][:SYMBOLS]
+
+
+def measure(what: str, *, template: bool) -> dict[str, float]:
+    """A fresh system per kill: the second failure within a minute backs off by design."""
+    port = free_port()
+    with Instance(config(port, template=template)) as instance:
+        instance.wait_until_running()
+        key = instance.key()
+        if what == "proxy":
+            return {"listening_ms": proxy_outage_ms(instance, port)}
+        listener = Listener(port, key, traded())
+        time.sleep(1.0)
+        found = adapter_outage_ms(instance, listener)
+        listener.close()
+        return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--plain", action="store_true", help="without the template")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args()
+
+    template = not options.plain
+    result: dict[str, Any] = {"template": template, "machine": machine()}
+    for what in ("adapter", "proxy"):
+        runs = [measure(what, template=template) for _ in range(options.kills)]
+        result[what] = runs
+        for figure in runs[0]:
+            values = sorted(run[figure] for run in runs)
+            print(
+                f"kill -9 {what}, {figure}: p50 {statistics.median(values):.0f}, "
+                f"worst {values[-1]:.0f}, of {len(values)}"
+            )
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What can be wrong with addresses that several things would have, and with sharing one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from supervisor.config.schema import Config
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def ports(config: Config) -> Iterator[str]:
+    """After resolving: OpenAlgo's own file may have told an address."""
+    if config.proxy.workers > 1 and sys.platform == "win32":
+        yield "proxy.workers: Windows cannot share a port among processes; use 1"
+    if config.tap.enabled:
+        yield from _tap(config)
+
+
+def _tap(config: Config) -> Iterator[str]:
+    tap = config.tap
+    if tap.host not in _LOOPBACK:
+        yield (
+            f"tap.host: {tap.host!r} is reachable from other machines, and the tap asks nobody "
+            "who they are; use 127.0.0.1"
+        )
+    if not tap.port:
+        return
+    if tap.port == config.proxy.port:
+        yield f"tap.port: {tap.port} is the proxy's, too; give one of them another"
+    if config.openalgo.bus and _port(config.openalgo.bus) == tap.port:
+        yield (
+            f"tap.port: {tap.port} is where OpenAlgo's processes publish to (openalgo.bus), and "
+            "one address cannot be both: set another tap.port and point the tap's readers at it, "
+            'or write openalgo.bus = "off"'
+        )
+
+
+def _port(endpoint: str) -> int | None:
+    try:
+        return urlsplit(endpoint).port
+    except ValueError:
+        return None

@@ -1,0 +1,134 @@
+"""The supervisor's end of the control plane: what processes say, and who publishes where."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Protocol
+
+import zmq
+
+from bus.channel import ControlServer
+from bus.clock import Clock
+from bus.messages import (
+    Acknowledge,
+    Clients,
+    Directory,
+    FromProcess,
+    Heartbeat,
+    Hello,
+    Identify,
+    PublisherEntry,
+    Stop,
+    ToProcess,
+)
+from bus.secret import Secret
+from bus.sockets import LOOPBACK_ANY_PORT
+from supervisor.adoption import Adoption
+from supervisor.fleet import Fleet
+from supervisor.handles import Observed
+from supervisor.managed import Managed
+
+logger = logging.getLogger(__name__)
+
+_UNWANTED: Final = Stop("not part of this configuration")
+
+
+class Listener(Protocol):
+    """What the supervisor does about what was heard."""
+
+    def save(self) -> None:
+        """What a later supervisor must know has changed."""
+        ...
+
+    def wake(self) -> None:
+        """Look at what is due now."""
+        ...
+
+    def heard_clients(self, message: Clients) -> None: ...
+
+
+class Hearing:
+    """Hears processes, adopts those of an earlier supervisor, keeps the directory told."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        fleet: Fleet,
+        adoption: Adoption,
+        listener: Listener,
+        *,
+        secret: Secret,
+        endpoint: str | None,
+        clock: Clock,
+    ) -> None:
+        self._fleet = fleet
+        self._adoption = adoption
+        self._listener = listener
+        self._clock = clock
+        self._directory: list[PublisherEntry] = []
+        self._server = ControlServer(
+            context,
+            secret=secret,
+            on_message=self._on_message,
+            endpoint=endpoint or LOOPBACK_ANY_PORT,
+        )
+        self.endpoint = self._server.endpoint
+
+    def close(self) -> None:
+        self._server.close()
+
+    def tell(self, process: Managed, message: ToProcess) -> bool:
+        """Whether the process was there to be told."""
+        return process.alive and self._server.send(process.identity, message)
+
+    def publish_directory(self) -> None:
+        """Tell everybody who publishes where, if that changed."""
+        entries = self._fleet.directory()
+        if entries == self._directory:
+            return
+        self._directory = entries
+        for process in self._fleet.all:
+            self.tell(process, Directory(entries))
+
+    def _on_message(self, identity: bytes, message: FromProcess) -> None:
+        now = self._clock.monotonic()
+        process = self._fleet.find(message.name, message.generation)
+        if process is None:
+            self._on_stranger(identity, message, now)
+            return
+        match message:
+            case Hello():
+                process.hello(message, now)
+                logger.info("%s is up, generation %d", message.name, message.generation)
+                self._listener.save()
+                self._server.send(identity, Directory(self._directory))
+            case Heartbeat():
+                before = process.lifecycle.state
+                process.heartbeat(message, now)
+                self._server.send(identity, Acknowledge())
+                if process.lifecycle.state is not before:
+                    logger.info("%s is %s", process.name, process.lifecycle.state)
+            case Clients():
+                self._listener.heard_clients(message)
+        self.publish_directory()
+        self._listener.wake()
+
+    def _on_stranger(self, identity: bytes, message: FromProcess, now: float) -> None:
+        """A process of an earlier supervisor: adopt it, or end it if nobody wants it."""
+        if not isinstance(message, Hello):
+            self._server.send(identity, Identify())
+            return
+        process = self._fleet.get(message.name)
+        record = self._adoption.claim(message)
+        if process is not None and not process.alive and record is not None:
+            age_s = max(0.0, self._clock.unix_ns() / 1e9 - record.create_time)
+            handle = Observed(message.pid)
+            handle.watch(self._listener.wake)
+            process.adopt(message, handle, record.restarts, age_s, now)
+            logger.info("adopted %s, pid %d", message.name, message.pid)
+            self._listener.save()
+            self._server.send(identity, Directory(self._directory))
+            self.publish_directory()
+        else:
+            self._server.send(identity, _UNWANTED)
+        self._listener.wake()

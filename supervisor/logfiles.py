@@ -1,0 +1,37 @@
+"""The files that processes write to: kept from growing, and looked at when one ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+LIMIT_BYTES: Final = 10 << 20
+_TAIL_BYTES: Final = 4096
+
+
+def rotate(log: Path) -> None:
+    """Keep one older log when it has grown; the file stays the same, so writers go on."""
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > LIMIT_BYTES:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            os.truncate(log, 0)
+
+
+def last_line(log: Path, limit: int = 300) -> str:
+    """The last line a process wrote; empty if there is none."""
+    lines = last_lines(log, 1, limit)
+    return lines[-1] if lines else ""
+
+
+def last_lines(log: Path, count: int, limit: int = 300) -> list[str]:
+    """The last lines that are not blank, each cut to `limit` characters; fewer if there are."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line[:limit] for line in lines if line.strip()][-count:]
