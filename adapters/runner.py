@@ -35,6 +35,7 @@ from adapters.orders import OrderDesk
 from adapters.origin import origin_of
 from adapters.pools import pools_of
 from adapters.quarantine import Reason
+from adapters.rate import Rate
 from adapters.session import Hooks, Session
 from adapters.switchboard import Switchboard
 from bus import events
@@ -50,8 +51,7 @@ from bus.settings import AdapterBootstrap
 
 logger = logging.getLogger(__name__)
 
-#: The shortest time over which a rate of ticks means something.
-_RATE_WINDOW_S: Final = 0.5
+_HELD_BACK: Final = "held back: %s, first by %s at %s; later ones are only counted"
 #: The worst state of any connection is the adapter's; failures come before success.
 _WORST_FIRST: Final = (
     *(State.STOPPED, State.NEEDS_TOKEN, State.BACKOFF),
@@ -89,7 +89,7 @@ class AdapterService:
         self._unknown_token_total = 0
         self._orders_total = 0
         self._last_tick_at: float | None = None
-        self._rate = _Rate(host.clock.monotonic())
+        self._rate = Rate(host.clock.monotonic())
         self._board = Switchboard(
             host.name,
             self._broker,
@@ -257,6 +257,8 @@ class AdapterService:
                     self._unknown_token_total += 1
                 elif (reason := route.emit(tick, received_ns, publish)) is not None:
                     held_back[reason] += 1
+                    if held_back[reason] == 1:
+                        logger.warning(_HELD_BACK, reason, tick.key, tick.ltp)
             self._ticks_total += len(ticks)
             self._last_tick_at = clock.monotonic()
 
@@ -338,22 +340,6 @@ class AdapterService:
     def _on_trouble(self, detail: str) -> None:
         self._instruments_detail = detail
         self._announce()
-
-
-class _Rate:
-    """Events per second since the last sample that is old enough."""
-
-    def __init__(self, now: float) -> None:
-        self._at = now
-        self._total = 0
-        self._rate = 0.0
-
-    def sample(self, now: float, total: int) -> float:
-        elapsed = now - self._at
-        if elapsed >= _RATE_WINDOW_S:
-            self._rate = round((total - self._total) / elapsed, 1)
-            self._at, self._total = now, total
-        return self._rate
 
 
 def _find(name: str) -> Broker:

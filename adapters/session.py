@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from adapters.broker import Broker, Stream
 from adapters.codec import (
     Account,
     Codec,
-    HttpRequest,
     LoggedIn,
     Notice,
     OrderUpdate,
@@ -31,12 +29,11 @@ from adapters.codec import (
     WireFrame,
 )
 from adapters.complaints import Complaints, Counters
-from adapters.errors import BrokerError, CodecError, FetchError, Verdict
-from adapters.fetch import fetch
+from adapters.errors import BrokerError, CodecError, Verdict
 from adapters.link import Link, State
+from adapters.prepare import prepare
 from adapters.redact import Redactor
 from adapters.subscriptions import Pacer, Subscriptions
-from adapters.threads import in_daemon_thread
 from bus import __version__
 from bus.backoff import Backoff
 from bus.clock import Clock
@@ -46,9 +43,6 @@ logger = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
-#: For what a broker wants asked over HTTP before a handshake.
-PREPARE_TIMEOUT_S: Final = 10.0
-MAX_PREPARE_BYTES: Final = 1 << 20
 #: Frames read in one loop turn at most, since a waiting one is taken without a pause; the
 #: socket's own buffer keeps the rest.
 MAX_WAITING_FRAMES: Final = 256
@@ -172,7 +166,7 @@ class Session:
         self._ending, self._is_renewed = None, False
         self._replies.clear()
         try:
-            await _prepare(codec)
+            await prepare(codec)
             socket = await self._connect(codec)
         except BrokerError as error:
             return error.verdict, self._redactor.text(str(error))
@@ -348,25 +342,6 @@ class Session:
             if delay_s is not None:
                 logger.warning("%s: %s; next attempt in %.1f s", self.label, detail, delay_s)
             self._hooks.on_state()
-
-
-async def _prepare(codec: Codec) -> None:
-    """What has to be asked over HTTP before a handshake. Raises BrokerError: in vain."""
-    request = codec.prepare()
-    if request is not None:
-        status, body = await in_daemon_thread(lambda: _ask(request))
-        codec.prepared(status, body)
-
-
-def _ask(request: HttpRequest) -> tuple[int, bytes]:
-    """Status and body; 0: there was no answer. Blocks."""
-    body = io.BytesIO()
-    try:
-        status = fetch(request, body, max_bytes=MAX_PREPARE_BYTES, timeout_s=PREPARE_TIMEOUT_S)
-    except FetchError as error:
-        logger.info("asking before the handshake: %s", error)
-        return 0, b""
-    return status, body.getvalue()
 
 
 async def _ping(socket: ClientConnection, codec: Codec, interval_s: float) -> None:

@@ -27,6 +27,7 @@ from simulators.synthetic import SyntheticMarket
 
 RATE = 2000
 SYMBOLS = 20
+_ON_ITS_WAY_S = 0.03
 
 
 def config(port: int, *, template: bool) -> str:
@@ -76,7 +77,9 @@ def adapter_outage_ms(instance: Instance, listener: Listener) -> dict[str, float
     time.sleep(3.0)
     after = [(at, symbol) for at, symbol in list(listener.ticks) if at >= killed]
     moments = [killed, *(at for at, _ in after)]
-    gap, resumed = max((b - a, b) for a, b in itertools.pairwise(moments))
+    pauses = itertools.pairwise(moments)
+    # What was on its way still comes for a moment; then the adapter's silence begins.
+    gap, resumed = max((b - a, b) for a, b in pauses if a - killed < _ON_ITS_WAY_S)
     firsts: dict[str, float] = {}
     for at, symbol in after:
         if at >= resumed:

@@ -26,7 +26,8 @@ def config(adapters: int, *, template: bool) -> str:
         f'credentials = {{ api_key = "key-{n}", access_token = "token" }}\n'
         for n in range(adapters)
     )
-    return f'[proxy]\nport = 0\n[supervisor]\ntemplate = {str(template).lower()}\n[simulators.sim]\nbroker = "zerodha"\n{tables}'
+    supervisor = f"[supervisor]\ntemplate = {str(template).lower()}\n"
+    return f'[proxy]\nport = 0\n{supervisor}[simulators.sim]\nbroker = "zerodha"\n{tables}'
 
 
 def measure(adapters: int, *, template: bool, settle_s: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from simulators.market import Level
+from simulators.market import DEPTH_LEVELS, Level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,3 +35,8 @@ def deepened(side: Sequence[Level], levels: int) -> list[Level]:
         model = out[len(out) % known]
         out.append(Level(price, model.quantity, model.orders))
     return out
+
+
+def deep_side(side: Sequence[Level], levels: int) -> Sequence[Level]:
+    """So many levels at most; made up only where more are asked for than a snapshot has."""
+    return deepened(side, levels) if levels > DEPTH_LEVELS else side[:levels]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from simulators.deepbook import deepened
+from simulators.deepbook import deep_side
 from simulators.market import Instrument, Level, Snapshot
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ def _book(feed: Feed, snapshot: Snapshot, time_ns: int, levels: int) -> bytes:
         (
             number_field(1, feed.instrument.exchange_token),
             number_field(2, time_ns),
-            *(data_field(3, _level(level)) for level in deepened(snapshot.bids, levels)),
-            *(data_field(4, _level(level)) for level in deepened(snapshot.asks, levels)),
+            *(data_field(3, _level(level)) for level in deep_side(snapshot.bids, levels)),
+            *(data_field(4, _level(level)) for level in deep_side(snapshot.asks, levels)),
             number_field(5, paise(snapshot.ltp)),
             number_field(6, snapshot.last_quantity),
             number_field(7, snapshot.volume),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from simulators.deepbook import deepened
+from simulators.deepbook import deep_side
 from simulators.protowire import double, integer, nested, text
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _first_level(snapshot: Snapshot) -> bytes:
 
 def _book(snapshot: Snapshot, levels: int) -> Iterator[bytes]:
     """A level has both sides; a side that has fewer levels is 0 there, so not written."""
-    bids, asks = deepened(snapshot.bids, levels), deepened(snapshot.asks, levels)
+    bids, asks = deep_side(snapshot.bids, levels), deep_side(snapshot.asks, levels)
     for at in range(max(len(bids), len(asks))):
         bid, ask = bids[at : at + 1], asks[at : at + 1]
         yield b"".join(

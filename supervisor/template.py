@@ -12,6 +12,7 @@ Only for systems with `fork`; elsewhere `supervisor.spawning` starts each proces
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib
 import importlib.util
@@ -23,10 +24,23 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
+from bus import welcome
+from bus.channel import Sealer
 from bus.logs import configure
+from bus.messages import Acknowledge, ToProcess
+from bus.secret import Secret, decode_secret
+from bus.settings import (
+    AdapterBootstrap,
+    MarketDataSettings,
+    ProxyBootstrap,
+    SimulatorSettings,
+)
 from supervisor.births import (
     Born,
     Exited,
@@ -46,6 +60,10 @@ _READ_BYTES: Final = 1 << 16
 #: A child's standard input and its log.
 DESCRIPTORS: Final = 2
 _REGISTRY: Final = "adapters.registry"
+#: What the standard library imports only when it is first used: names of hosts, CSV with a mark.
+_LAZY: Final = ("encodings.idna", "encodings.utf_8_sig", "unicodedata")
+#: Python specializes code that ran some eight times.
+_REHEARSALS: Final = 10
 
 
 class Birth(NamedTuple):
@@ -95,17 +113,19 @@ class Template:
             return None
         stdin, log = self._descriptors[:DESCRIPTORS]
         del self._descriptors[:DESCRIPTORS]
+        answer: FromTemplate
         try:
             pid = os.fork()
         except OSError as error:
-            self._say(Refused(error.strerror or "no process"))
+            answer = Refused(error.strerror or "no process")
         else:
             if pid == 0:
                 self._leave()
                 return Birth(message, stdin, log)
-            self._say(Born(pid))
+            answer = Born(pid)
         os.close(stdin)
         os.close(log)
+        self._say(answer)
         return None
 
     def _leave(self) -> None:
@@ -134,28 +154,52 @@ class Template:
 def preload(wanted: Preload) -> list[str]:
     """Import what children will need; what fails is theirs to report, in their own words."""
     failed = []
-    for module in wanted.modules:
-        # A package's process is its `__main__`, which imports without running.
-        for name in (module, f"{module}.__main__"):
-            try:
-                if importlib.util.find_spec(name) is not None:
-                    importlib.import_module(name)
-            except ModuleNotFoundError as error:
-                if error.name != module:  # a plain module has no `__main__` below it
-                    failed.append(f"{name}: {error}")
-            except Exception as error:
-                logger.exception("%s cannot be imported", name)
-                failed.append(f"{name}: {error}")
+    for name in [*_LAZY, *_with_mains(wanted.modules)]:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            logger.exception("%s cannot be imported", name)
+            failed.append(f"{name}: {error}")
     for broker in wanted.brokers:
         try:
             importlib.import_module(_REGISTRY).find(broker)
         except Exception as error:
             logger.exception("the broker %s cannot be imported", broker)
             failed.append(f"{broker}: {error}")
+    for _ in range(_REHEARSALS):
+        rehearse()
     # What is alive now lives for ever: the collector of a child that touched it would copy it.
     gc.collect()
     gc.freeze()
     return failed
+
+
+def _with_mains(modules: Iterable[str]) -> Iterator[str]:
+    """A package's process is its `__main__`, which imports without running."""
+    for module in modules:
+        spec = importlib.util.find_spec(module)
+        is_package = spec is not None and spec.submodule_search_locations is not None
+        yield f"{module}.__main__" if is_package else module
+
+
+def rehearse() -> None:
+    """Do what every child does first, so that it is specialized and cached before the fork.
+
+    Nothing is left of it: the loop is closed, and no settings but these made-up ones were read.
+    """
+    secret = Secret("rehearsal")
+    for kind in (AdapterBootstrap, ProxyBootstrap, MarketDataSettings, SimulatorSettings):
+        msgspec.json.Decoder(kind, dec_hook=decode_secret)
+    sealer: Sealer[ToProcess] = Sealer(secret, ToProcess)
+    sealer.open(sealer.seal(Acknowledge()))
+    welcome.make(secret, "rehearsal", 1)
+    asyncio.run(_rehearse_loop())
+
+
+async def _rehearse_loop() -> None:
+    for _ in range(_REHEARSALS):
+        await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.sleep(0.001), 1.0)
 
 
 def become(birth: Birth) -> None:

@@ -68,10 +68,10 @@ def system(tmp_path):
     """Makes systems of real processes from configuration text; all are ended with the test."""
     made = []
 
-    def make(config: str) -> System:
+    def make(config: str, proxy: str = "") -> System:
         folder = tmp_path / f"system{len(made)}"
         folder.mkdir()
-        made.append(System(folder, config))
+        made.append(System(folder, config, proxy))
         return made[-1]
 
     yield make

@@ -346,16 +346,6 @@ def test_a_wrong_configuration_ends_the_process(bench, settings, message):
     assert message in str(caught.value)
 
 
-def test_the_rate_is_over_a_stretch_that_means_something():
-    from adapters.runner import _Rate  # noqa: PLC0415
-
-    rate = _Rate(0.0)
-    assert rate.sample(0.1, 1000) == 0.0
-    assert rate.sample(2.0, 1000) == 500.0
-    assert rate.sample(2.1, 9999) == 500.0
-    assert rate.sample(3.0, 1000) == 0.0
-
-
 def test_a_defect_in_the_background_ends_the_process(kite, bench):
     async def scenario():
         async with kite() as server, bench(server.url) as adapter:

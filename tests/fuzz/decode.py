@@ -74,7 +74,8 @@ def fuzz(broker, streams, runs, seed):
         seconds = time.monotonic() - begun
         found = [file.read_bytes().hex() for file in crashes.iterdir()]
     if done.returncode or found:
-        raise SystemExit(f"{broker}: BROKEN by {found}\n{done.stderr[-3000:]}")
+        # atheris tells of the exception on the standard output.
+        raise SystemExit(f"{broker}: BROKEN by {found}\n{done.stdout}\n{done.stderr[-1000:]}")
     cov, features, kept = map(int, PROGRESS.findall(done.stderr)[-1])
     return {
         "broker": broker,

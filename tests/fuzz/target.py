@@ -56,11 +56,15 @@ def frames(data):
 def check(tick):
     for name in NUMBERS:
         value = getattr(tick, name)
-        assert value is None or (math.isfinite(value) and abs(value) < 2**200), (name, value)
+        assert value is None or math.isfinite(value), (name, value)
     book = tick.depth
     for price, quantity, _ in [] if book is None else book.buy + book.sell:
         assert math.isfinite(price), price
         assert math.isfinite(quantity), quantity
+
+
+def published(_topic, payload, _received_ns, _flags):
+    assert b"null" not in payload, payload  # what msgspec makes of NaN
 
 
 def one_input(data):
@@ -74,7 +78,7 @@ def one_input(data):
         assert decoded.error is None or isinstance(decoded.error, CodecError)
         for tick in decoded.ticks:
             check(tick)
-            outlet.emit(tick, 1_763_437_500_000_000_000, lambda *_: None)
+            outlet.emit(tick, 1_763_437_500_000_000_000, published)
 
 
 atheris.Setup([sys.argv[0], *sys.argv[2:]], one_input)

@@ -42,6 +42,10 @@ CREDENTIALS = {
     "fyers": ("access_token",),
     "nubra": ("access_token",),
 }
+#: At hundreds of times the day's pace the package may fall behind; every tick is wanted.
+EVERY_TICK = (
+    f"conflate_above_bytes = {1 << 28}\nconflate_after_s = 100\nmax_backlog_bytes = {1 << 29}"
+)
 #: These send, or have a trade, only where something changed: not every row is a message.
 CHANGES_ONLY = {"fyers", "nubra"}
 
@@ -52,7 +56,7 @@ def test_openalgo_package_receives_the_recorded_values(system, data_folder, peer
     expected = expected_messages(recording)
     whole_day = sum(map(len, expected.values()))
     count = whole_day if broker == "zerodha" else PART
-    one = system(config(broker, recording)).up()
+    one = system(config(broker, recording), EVERY_TICK).up()
     control(one, "pause=on")
     got = received(one, peer_python("openalgo"), count)
     proxy = one.process("proxy")["stats"]

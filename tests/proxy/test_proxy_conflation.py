@@ -172,7 +172,8 @@ def test_slow_client_is_conflated_and_recovers_while_others_get_every_tick(proxy
 
 def test_client_that_falls_behind_by_time_is_conflated_too(proxy_bench):
     async def scenario():
-        async with proxy_bench(conflate_after_s=0.2) as bench:
+        bounds = {"conflate_above_bytes": 1 << 27, "max_backlog_bytes": 1 << 28}
+        async with proxy_bench(conflate_after_s=0.2, **bounds) as bench:
             slow = await bench.client(max_queue=1)
             await slow.subscribe("A")
             slow.connection.transport.pause_reading()

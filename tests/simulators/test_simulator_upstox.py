@@ -30,6 +30,7 @@ from bus.secret import Secret
 from bus.topics import Mode
 from simulators import SimulatorServer, SimulatorSettings
 from simulators.broker import RefusedError, Request
+from simulators.deepbook import deep_side
 from simulators.market import Instrument, Level, Snapshot
 from simulators.protowire import varint
 from simulators.synthetic import SyntheticMarket
@@ -112,8 +113,9 @@ def test_a_full_packet_is_read_as_it_was(snapshot):
     )
     assert tick.last_trade_time == snapshot.last_trade_ms
     assert tick.exchange_timestamp == snapshot.exchange_ms
-    rows = max(len(snapshot.bids), len(snapshot.asks))
-    for told, levels in ((tick.depth.buy, snapshot.bids), (tick.depth.sell, snapshot.asks)):
+    bids, asks = deep_side(snapshot.bids, 30), deep_side(snapshot.asks, 30)
+    rows = max(len(bids), len(asks))
+    for told, levels in ((tick.depth.buy, bids), (tick.depth.sell, asks)):
         sent = [(price, quantity, None) for price, quantity, _ in levels]
         assert told == sent + [(0.0, 0, None)] * (rows - len(sent))
 

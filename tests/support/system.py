@@ -17,10 +17,10 @@ CLI = [sys.executable, "-P", "-m", "supervisor"]
 class System:
     """One instance, driven by its command line as a user would drive it."""
 
-    def __init__(self, folder: Path, config: str):
+    def __init__(self, folder: Path, config: str, proxy: str):
         self.folder = folder
         self.config = folder / "openalgo-stream.toml"
-        self.config.write_text("[proxy]\nport = 0\n[paths]\nstate = 'state'\n" + config)
+        self.config.write_text(f"[paths]\nstate = 'state'\n[proxy]\nport = 0\n{proxy}\n{config}")
         self.foreground = None
 
     def run(self, *arguments, check=True, timeout=60):

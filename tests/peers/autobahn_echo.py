@@ -1,0 +1,74 @@
+"""Our WebSocket server as an echo server, for Autobahn's fuzzing client.
+
+The listening, the connections, the limits' code and the framing of what is sent are the
+proxy's own; only what is said is not. Prints its port; ends when standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from websockets.exceptions import ConnectionClosed
+
+from bus.access import LimitSettings
+from bus.clock import SystemClock
+from bus.settings import ProxySettings
+from proxy.demand import Demand
+from proxy.desk import Desk
+from proxy.feeds import Feeds
+from proxy.lanes import Lanes
+from proxy.outlet import Outlet
+from proxy.routing import Routing
+from proxy.server import Server
+from proxy.totals import Totals
+from proxy.wire import binary_frame, text_frame
+
+MANY = 10**6
+LARGEST = 16 << 20
+
+
+class EchoServer(Server):
+    async def _serve(self, connection):
+        outlet = Outlet(
+            connection,
+            Totals(),
+            soft_bytes=4 * LARGEST,
+            hard_bytes=4 * LARGEST,
+            on_behind=lambda: None,
+            on_slow=connection.transport.abort,
+        )
+        try:
+            async for message in connection:
+                text = isinstance(message, str)
+                outlet.write(text_frame(message.encode()) if text else binary_frame(message), 1)
+        except ConnectionClosed:
+            return
+
+
+async def main():
+    desk = Desk(
+        settings=ProxySettings(port=0, max_message_bytes=LARGEST),
+        authority=None,
+        routing=Routing([]),
+        demand=Demand(None),
+        feeds=Feeds(),
+        lanes=Lanes(),
+        totals=Totals(),
+        clock=SystemClock(),
+    )
+    limits = LimitSettings(
+        connections_per_address=MANY,
+        handshakes_per_minute=MANY,
+        unauthenticated=MANY,
+        messages_per_s=MANY,
+        message_burst=MANY,
+    )
+    server = EchoServer(desk, limits)
+    sys.stdout.write(await server.start() + "\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.read)
+    await server.stop()
+
+
+asyncio.run(main())
