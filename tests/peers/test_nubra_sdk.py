@@ -35,6 +35,9 @@ def ticks_file(data_folder) -> Path:
     return data_folder / "upstox-nse-2025-12-15" / "ticks.jsonl.gz"
 
 
+RECORDED_LEVELS = 5
+
+
 def test_the_sdk_reads_a_recorded_day(ticks_file, peer_python):
     lines, wanted = asyncio.run(drive(peer_python("nubra_sdk"), ticks_file))
     check_order(bytes.fromhex(lines[0]))
@@ -49,7 +52,15 @@ def test_the_sdk_reads_a_recorded_day(ticks_file, peer_python):
     }
     for key, ticks in wanted.items():
         for number, (is_, should) in enumerate(zip(got[key], ticks, strict=True)):
-            assert is_ == should, f"tick {number} of {key}"
+            assert recorded_part(is_) == should, f"tick {number} of {key}"
+
+
+def recorded_part(tick: dict) -> dict:
+    """The recording has five levels a side; what the simulator adds below them is made up."""
+    return {
+        name: value[:RECORDED_LEVELS] if name in {"bids", "asks"} else value
+        for name, value in tick.items()
+    }
 
 
 def check_order(frame: bytes) -> None:
