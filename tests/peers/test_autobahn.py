@@ -73,10 +73,11 @@ def test_every_case_behaves_as_recorded(suite, echo, tmp_path):
         for case, outcome in json.loads(report.read_text())["proxy"].items()
     }
     assert len(got) > 240
-    deviations = {case: how for case, how in got.items() if how != "OK/OK"}
+    # NON-STRICT is conformant by the suite's own word, and for what follows a bad frame closely
+    # a matter of timing; everything else must be as it is recorded.
+    deviations = {case: how for case, how in got.items() if how not in {"OK/OK", "NON-STRICT/OK"}}
     baseline = json.loads(BASELINE.read_text())
     recorded = {case: entry["how"] for entry in baseline for case in entry["cases"]}
-    # What depends on timing may also be better than recorded.
     assert {case: how for case, how in deviations.items() if recorded.get(case) != how} == {}
     assert recorded.keys() <= got.keys()
     assert all(entry["why"] for entry in baseline)
