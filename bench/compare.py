@@ -25,6 +25,8 @@ from contenders import Broadcast, Classic, Contender, Nats, Ours, nats_binary
 #: Ticks per second that every contender can bring to the 50 clients.
 COMMON_RATE = 500
 SHARES = (0.1, 0.5, 0.9)
+#: Short, so that a stopped client is not closed for it, and many.
+_STOPPED_S = 2.0
 
 
 @dataclass
@@ -70,7 +72,7 @@ async def measure(entry: Entry, options: argparse.Namespace) -> Row:
         row.subsets = best(await ready.find_max(top / 2, options.seconds, options.steps))
     row.idle_bytes = await idle(entry.make(), options.idle)
     print(f"  an idle client costs {row.idle_bytes / 1024:.1f} KiB", flush=True)
-    row.stopped = await one_stopped(entry.make(), min(top / 8, 1000.0), options)
+    row.stopped = await one_stopped(entry.make(), min(top / 8, 500.0), options)
     print(f"  one of 200 stopped: {row.stopped}", flush=True)
     return row
 
@@ -112,11 +114,11 @@ async def one_stopped(
         victim = await ready.connect([load.names()])
         assert await victim.hear() == "ready"
         for _ in range(options.pairs):
-            healthy.append((await ready.run(rate, options.seconds)).p99_ms)
+            healthy.append((await ready.run(rate, _STOPPED_S)).p99_ms)
             victim.process.send_signal(signal.SIGSTOP)
             # Kernel buffers are full, and whatever follows from that has begun.
-            await ready.run(rate, options.seconds)
-            result = await ready.run(rate, options.seconds)
+            await ready.run(rate, _STOPPED_S)
+            result = await ready.run(rate, _STOPPED_S)
             stopped.append(result.p99_ms)
             victim.process.send_signal(signal.SIGCONT)
             await asyncio.sleep(2.0)
@@ -173,7 +175,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each run")
     parser.add_argument("--steps", type=int, default=8, help="runs at most to find a maximum")
     parser.add_argument("--idle", type=int, default=5000, help="idle clients")
-    parser.add_argument("--pairs", type=int, default=3, help="turns with one client stopped")
+    parser.add_argument("--pairs", type=int, default=6, help="turns with one client stopped")
     parser.add_argument("--target", type=float, default=20_000, help="ticks/s of the target")
     parser.add_argument("--json", type=Path, help="write everything there, too")
     options = parser.parse_args()

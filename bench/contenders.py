@@ -125,7 +125,8 @@ class Ours(Contender):
 
     def _bootstrap(self, name: str, control: str, keys_path: str) -> bytes:
         boot = ProxyBootstrap(
-            proxy=ProxySettings(port=self.port, workers=self._workers),
+            # The benchmark's clients answer no pings.
+            proxy=ProxySettings(port=self.port, workers=self._workers, ping_interval_s=_MANY),
             adapters=[AdapterEntry("bench", "bench")],
             keys_path=keys_path,
             access=AccessSettings(roles={"bench": _ROLE}, limits=_LIMITS),

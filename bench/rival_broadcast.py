@@ -57,7 +57,9 @@ async def main() -> None:
         for connections in clients.values():
             connections.discard(connection)
 
-    async with serve(converse, "127.0.0.1", 0, compression=None, backlog=1024) as server:
+    async with serve(
+        converse, "127.0.0.1", 0, compression=None, backlog=1024, ping_interval=None
+    ) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.get_running_loop().create_future()
 

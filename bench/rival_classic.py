@@ -74,7 +74,7 @@ async def main() -> None:
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # clients leave as they like
     settings = json.loads(sys.stdin.readline())
     listener = asyncio.create_task(listen(settings["endpoint"]))
-    async with serve(converse, "127.0.0.1", 0, backlog=1024) as server:
+    async with serve(converse, "127.0.0.1", 0, backlog=1024, ping_interval=None) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await listener
 

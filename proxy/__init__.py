@@ -1,12 +1,17 @@
 """The WebSocket server: client protocol, authentication, subscriptions, fan-out.
 
-    wire, replies, requests, modes      the client protocol's grammar, both ways (pure)
-    subscriptions, envelope, lanes      who gets which bytes, in which order (pure)
-    demand, feeds, routing              what is wanted of which adapter, and its answers (pure)
-    session, subscribing                one client's conversation (pure)
-    outlet, client, server, service     sockets, timers, the bus
+    wire, replies, requests, modes, profile       the client protocol's grammar, both ways (pure)
+    subscriptions, levels, shapes, envelope       who gets which bytes (pure)
+    lane, lanes, conflation                       in which order, and who does not keep up (pure)
+    demand, feeds, routing, rights                what is wanted of which adapter, by whom (pure)
+    session, subscribing, verifying               one client's conversation (pure)
+    orders, telling                               what is pushed besides ticks (pure)
+    headers, presence, throttle, waiting          the rules of admission (pure)
+    door, guarded, tls, identities, openalgo_bus  admission: sockets, timers, stores
+    outlet, pacer, client, pages, server          a client's connection, and all of them
+    service, tap                                  the processes
 
-A tick is never decoded here: it is routed by its topic, wrapped once and written to all.
+A tick is routed by its topic, wrapped once and written to all; only MessagePack decodes it.
 """
 
 from __future__ import annotations

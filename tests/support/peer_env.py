@@ -28,10 +28,11 @@ BUILD_TIMEOUT_S = 240.0
 
 
 @functools.cache
-def peer_python(name: str) -> Path:
+def peer_python(name: str, minimum: tuple[int, int] = (3, 11)) -> Path:
     """The interpreter of the environment that `tests/peers/<name>.txt` describes.
 
     Raises:
+        LookupError: there is no Python as new as the package needs.
         RuntimeError: the packages cannot be installed; the text is the installer's.
     """
     requirements = FOLDER / f"{name}.txt"
@@ -43,7 +44,7 @@ def peer_python(name: str) -> Path:
     with _locked(root / f"{name}.lock"):
         if not built.exists():
             shutil.rmtree(environment, ignore_errors=True)
-            _uv("venv", "--python", sys.executable, str(environment))
+            _uv("venv", "--python", _base(minimum), str(environment))
             python = _interpreter(environment)
             _uv(
                 "pip",
@@ -56,6 +57,17 @@ def peer_python(name: str) -> Path:
             )
             built.touch()
     return _interpreter(environment)
+
+
+def _base(minimum: tuple[int, int]) -> str:
+    """The Python that runs the tests, or a newer one of pyenv's where a package needs it."""
+    if sys.version_info >= minimum:
+        return sys.executable
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = sorted(versions.glob(f"{minimum[0]}.{minimum[1]}.*/bin/python"))
+    if not found:
+        raise LookupError(f"needs Python {minimum[0]}.{minimum[1]}; install one with pyenv")
+    return str(found[-1])
 
 
 def _interpreter(environment: Path) -> Path:
