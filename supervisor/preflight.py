@@ -34,7 +34,9 @@ def problems(
     if not config.adapters:
         found.append("adapters: there is none; add an [adapters.NAME] table, or use --demo")
     if check_port:
-        found += _busy(config.proxy.host, config.proxy.port)
+        found += _busy("proxy", config.proxy.host, config.proxy.port)
+        if config.tap.enabled:
+            found += _busy("tap", config.tap.host, config.tap.port)
     return found
 
 
@@ -55,8 +57,8 @@ def _hint(broker: str, brokers: Collection[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(brokers))}"
 
 
-def _busy(host: str, port: int) -> list[str]:
-    """A look ahead for a clear message; the proxy's own bind is what decides."""
+def _busy(section: str, host: str, port: int) -> list[str]:
+    """A look ahead for a clear message; the process's own bind is what decides."""
     if port == 0:
         return []
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -67,8 +69,8 @@ def _busy(host: str, port: int) -> list[str]:
         except OSError as error:
             return [
                 (
-                    f"proxy.port: {host}:{port} cannot be bound ({error.strerror}); end what uses "
-                    "it (OpenAlgo's own proxy does), or set another [proxy] port"
+                    f"{section}.port: {host}:{port} cannot be bound ({error.strerror}); end what "
+                    f"uses it (OpenAlgo's own proxy does), or set another [{section}] port"
                 )
             ]
     return []

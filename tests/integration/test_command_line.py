@@ -66,6 +66,16 @@ def test_a_busy_proxy_port_is_refused_before_anything_starts(tmp_path):
     assert f"proxy.port: 127.0.0.1:{port} cannot be bound (Address already in use)" in told
 
 
+def test_a_busy_tap_port_is_refused_before_anything_starts(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = refused(
+            tmp_path,
+            f"[proxy]\nport = 0\n[tap]\nenabled = true\nport = {port}\n[adapters.zerodha]\n",
+        )
+    assert f"tap.port: 127.0.0.1:{port} cannot be bound" in told
+
+
 def test_without_a_configuration_up_says_what_to_do(tmp_path):
     done = run(tmp_path, "up")
     assert done.returncode == 1
