@@ -42,6 +42,10 @@ class Handle(Protocol):
 
     def kill(self) -> None: ...
 
+    def rss_bytes(self) -> int:
+        """Resident memory; 0 if gone."""
+        ...
+
     def usage(self) -> tuple[float, int] | None:
         """CPU in percent of one core since the last call, resident bytes; None if gone."""
         ...
@@ -57,6 +61,11 @@ class _Gauge:
             self.process = psutil.Process(pid)
             self.create_time = self.process.create_time()
             self.process.cpu_percent()  # the first call only starts the measurement
+
+    def rss_bytes(self) -> int:
+        with contextlib.suppress(psutil.Error):
+            return 0 if self.process is None else int(self.process.memory_info().rss)
+        return 0
 
     def usage(self) -> tuple[float, int] | None:
         if self.process is None:
@@ -97,6 +106,9 @@ class Child:
 
     def kill(self) -> None:
         self._popen.kill()
+
+    def rss_bytes(self) -> int:
+        return self._gauge.rss_bytes()
 
     def usage(self) -> tuple[float, int] | None:
         return self._gauge.usage()
@@ -143,6 +155,9 @@ class Observed:
             self._signal(signal.SIGTERM)
         else:
             self._signal(signal.SIGKILL)
+
+    def rss_bytes(self) -> int:
+        return self._gauge.rss_bytes()
 
     def usage(self) -> tuple[float, int] | None:
         return self._gauge.usage()
