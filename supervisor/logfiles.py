@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 from pathlib import Path
 from typing import Final
+
+logger = logging.getLogger(__name__)
 
 LIMIT_BYTES: Final = 10 << 20
 _TAIL_BYTES: Final = 4096
 
 
 def rotate(log: Path) -> None:
-    """Keep one older log when it has grown; the file stays the same, so writers go on."""
+    """Keep one older log when it has grown; the file stays the same, so writers go on.
+
+    A disk that is full stops nobody: the older log is given up for room, as it was kept last.
+    """
     with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LIMIT_BYTES:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
-            os.truncate(log, 0)
+        if log.stat().st_size <= LIMIT_BYTES:
+            return
+        older = log.with_suffix(".log.1")
+        try:
+            shutil.copyfile(log, older)
+        except OSError as error:
+            logger.warning("%s is not kept: %s", older, error.strerror)
+            with contextlib.suppress(OSError):
+                older.unlink(missing_ok=True)
+        os.truncate(log, 0)
 
 
 def last_line(log: Path, limit: int = 300) -> str:
