@@ -39,6 +39,8 @@ class AdapterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     symbols_per_connection: Positive | None = None
     #: Broker connections at most; the broker's own limit when left out.
     connections: Positive | None = None
+    #: Megabytes of resident memory beyond which the process is replaced.
+    max_rss_mb: Positive | None = None
     #: Whether clients are told of the account's orders, where the broker pushes them.
     orders: bool = True
     #: Whose account it is: only this user is told of its orders. Empty: every user whose role

@@ -39,3 +39,16 @@ class Vault:
                 names = ", ".join(sorted(known)) or "none"
                 raise UserError(f"{adapter} has no credential {name!r}; it has: {names}")
         known.update(values)
+
+    def follow(self, before: Config, after: Config) -> None:
+        """Take up what a new configuration changed; where it says the same as before, what
+        came later stays."""
+        now: dict[str, dict[str, Secret]] = {}
+        for name, adapter in after.adapters.items():
+            was = before.adapters[name].credentials if name in before.adapters else {}
+            held = self._credentials.get(name, {})
+            now[name] = {
+                key: held[key] if key in held and was.get(key) == value else value
+                for key, value in adapter.credentials.items()
+            }
+        self._credentials = now

@@ -13,6 +13,7 @@ from bus.settings import (
     AdapterSettings,
     MarketDataSettings,
     MarketSettings,
+    Positive,
     PositiveSeconds,
     ProxySettings,
     SimulatorSettings,
@@ -34,6 +35,9 @@ class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     orphan_grace_s: PositiveSeconds = 120.0
     #: Fork processes from a warm template; where the system cannot, each is started afresh.
     template: bool = hasattr(os, "fork")
+    #: Megabytes of resident memory beyond which a process is replaced, where none of its own
+    #: is set; None: it may grow.
+    max_rss_mb: Positive | None = None
 
 
 class PathSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
