@@ -8,7 +8,7 @@ command line -> supervisor, and its answers: the Request and Reply unions
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -136,6 +136,10 @@ class DirectoryRequest(Struct, frozen=True, tag=True):
     """Where do the adapters publish?"""
 
 
+#: The name under which a reload's progress is asked for; no process can have it.
+RELOAD: Final = "(reload)"
+
+
 class RestartRequest(Struct, frozen=True, tag=True):
     """Begin to restart one process; `hard` stops it first, without a hand-over."""
 
@@ -158,6 +162,14 @@ class TokenRequest(Struct, frozen=True, tag=True):
     value: Secret
 
 
+class ReloadRequest(Struct, frozen=True, tag=True):
+    """Read your configuration again; a dry run only tells what that would change. How far it
+    is, `ProgressRequest` asks under the name `RELOAD`."""
+
+    dry_run: bool
+    timeout_s: float = 30.0
+
+
 class DownRequest(Struct, frozen=True, tag=True):
     """End everything, in order."""
 
@@ -172,6 +184,7 @@ Request: TypeAlias = (
     | RestartRequest
     | ProgressRequest
     | TokenRequest
+    | ReloadRequest
     | DownRequest
     | ClientsRequest
 )
@@ -219,6 +232,13 @@ class ProgressReply(Struct, frozen=True, tag=True):
     failed: bool
 
 
+class PlanReply(Struct, frozen=True, tag=True):
+    """What a reload changes, in lines; `changes` counts the processes that are touched."""
+
+    lines: list[str]
+    changes: int
+
+
 class ProxyClients(Struct, frozen=True):
     """The clients of one proxy process; `total` is None when it did not answer in time."""
 
@@ -242,4 +262,6 @@ class Refused(Struct, frozen=True, tag=True):
     message: str
 
 
-Reply: TypeAlias = StatusReply | DirectoryReply | ProgressReply | ClientsReply | Done | Refused
+Reply: TypeAlias = (
+    StatusReply | DirectoryReply | ProgressReply | PlanReply | ClientsReply | Done | Refused
+)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from bus import __version__
 from bus.clock import Clock
 from bus.messages import (
+    RELOAD,
     Clients,
     ClientsRequest,
     Credentials,
@@ -17,9 +18,11 @@ from bus.messages import (
     Done,
     DownRequest,
     ListClients,
+    PlanReply,
     ProgressReply,
     ProgressRequest,
     Refused,
+    ReloadRequest,
     Reply,
     Request,
     RestartRequest,
@@ -33,6 +36,7 @@ from supervisor.errors import UserError
 from supervisor.fleet import Fleet
 from supervisor.lifecycle import State
 from supervisor.managed import Managed
+from supervisor.reloading import Reloader
 from supervisor.restarting import Progress, Restarter
 from supervisor.rollcall import ANSWER_WAIT_S, RollCall
 from supervisor.vault import Vault
@@ -51,11 +55,18 @@ class Commands:
     """Answers requests, at once or when there is something to tell."""
 
     def __init__(
-        self, shell: Shell, fleet: Fleet, restarter: Restarter, vault: Vault, clock: Clock
+        self,
+        shell: Shell,
+        fleet: Fleet,
+        restarter: Restarter,
+        reloader: Reloader,
+        vault: Vault,
+        clock: Clock,
     ) -> None:
         self._shell = shell
         self._fleet = fleet
         self._restarter = restarter
+        self._reloader = reloader
         self._vault = vault
         self._clock = clock
         self._started_at = clock.monotonic()
@@ -72,12 +83,14 @@ class Commands:
                 reply(Done("stopping"))
                 self._shell.stop("asked to by the command line")
             case RestartRequest():
-                reply(self._restart(request))
+                reply(self.restart(request))
             case ProgressRequest(name):
                 progress = self._restarts.get(name) or Progress()
                 reply(ProgressReply(list(progress.lines), progress.over, progress.failed))
             case TokenRequest():
                 reply(self._take_token(request))
+            case ReloadRequest():
+                reply(self._reload(request))
             case ClientsRequest():
                 self._shell.begin(self._call_roll(reply))
 
@@ -93,16 +106,18 @@ class Commands:
         for roll_call in self._roll_calls:
             roll_call.heard(message)
 
-    def _restart(self, request: RestartRequest) -> Reply:
+    def restart(self, request: RestartRequest) -> Reply:
+        """Begin it, or say why not."""
         name = request.name
         process = self._fleet.get(name)
         if process is None:
             return Refused(
                 f"no process is named {name!r}; there are: {', '.join(self._fleet.names)}"
             )
-        running = self._restarts.get(name)
-        if running is not None and not running.over:
+        if self._is_under_way(name):
             return Refused(f"{name} is being restarted already")
+        if self._is_under_way(RELOAD):
+            return Refused("the configuration is being reloaded; try again when it is")
         progress = self._restarts[name] = Progress()
         self._shell.begin(
             self._restarter.restart(
@@ -110,6 +125,26 @@ class Commands:
             )
         )
         return Done(f"restarting {name}")
+
+    def _reload(self, request: ReloadRequest) -> Reply:
+        busy = next((name for name in self._restarts if self._is_under_way(name)), None)
+        if busy is not None and not request.dry_run:
+            what = "a reload is" if busy == RELOAD else f"a restart of {busy} is"
+            return Refused(f"{what} under way; try again when it is over")
+        try:
+            new, todo = self._reloader.prepare()
+        except UserError as error:
+            return Refused(str(error))
+        if not request.dry_run:
+            progress = self._restarts[RELOAD] = Progress()
+            self._shell.begin(
+                self._reloader.carry_out(new, todo, progress, timeout_s=request.timeout_s)
+            )
+        return PlanReply(todo.lines(), len(todo.changes))
+
+    def _is_under_way(self, name: str) -> bool:
+        progress = self._restarts.get(name)
+        return progress is not None and not progress.over
 
     def _take_token(self, request: TokenRequest) -> Reply:
         """One that runs is handed over; one that waits for a token is told, and goes on."""
@@ -119,7 +154,7 @@ class Commands:
             return Refused(str(error))
         process = self._fleet.get(request.name)
         if process is None or process.lifecycle.state is State.RUNNING or not process.alive:
-            return self._restart(RestartRequest(request.name))
+            return self.restart(RestartRequest(request.name))
         self._shell.tell(process, Credentials(self._vault.of(request.name)))
         progress = self._restarts[request.name] = Progress()
         progress.finish(f"{request.name} goes on with the new {request.field}")

@@ -6,8 +6,9 @@ when the process is spawned, not before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -31,14 +32,25 @@ from supervisor.vault import Vault
 _SIMULATOR: Final = "simulator:"
 
 
-def processes(config: Config, vault: Vault, paths: StatePaths, random: Random) -> list[Managed]:
-    """Every process of a configuration, in the order in which `status` shows them."""
+def processes(
+    config: Config,
+    vault: Vault,
+    paths: StatePaths,
+    random: Random,
+    existing: Mapping[str, Managed] = MappingProxyType({}),
+) -> list[Managed]:
+    """Every process of a configuration, in the order in which `status` shows them.
+
+    `existing` are those that live already under another configuration: their addresses are
+    what others are told.
+    """
     simulators = {
-        name: _simulator(name, settings, paths, random)
+        name: _simulator(name, settings, paths, random, existing.get(name))
         for name, settings in config.simulators.items()
     }
+    living = {name: existing.get(name, made) for name, made in simulators.items()}
     adapters = [
-        _adapter(name, settings, config.market, simulators, vault, paths, random)
+        _adapter(name, settings, config.market, living, vault, paths, random)
         for name, settings in config.adapters.items()
     ]
     entries = [AdapterEntry(name, a.broker, a.user) for name, a in config.adapters.items()]
@@ -50,7 +62,7 @@ def processes(config: Config, vault: Vault, paths: StatePaths, random: Random) -
             roles=config.roles, limits=config.limits, openalgo=config.openalgo, jwt=config.jwt
         ),
     )
-    return [
+    made = [
         *simulators.values(),
         *adapters,
         Managed(
@@ -59,6 +71,18 @@ def processes(config: Config, vault: Vault, paths: StatePaths, random: Random) -
         *([_tap(config.tap, paths, random)] if config.tap.enabled else []),
         *workers.proxies(proxy_settings, paths, random),
     ]
+    for process in made:
+        process.max_rss_bytes = _limit(config, process.name)
+        if process.name in existing:
+            process.last_endpoint = existing[process.name].last_endpoint
+    return made
+
+
+def _limit(config: Config, name: str) -> int | None:
+    adapter = config.adapters.get(name)
+    own = adapter.max_rss_mb if adapter is not None else None
+    limit_mb = own or config.supervisor.max_rss_mb
+    return limit_mb * 1_000_000 if limit_mb else None
 
 
 def _tap(settings: TapSettings, paths: StatePaths, random: Random) -> Managed:
@@ -66,12 +90,16 @@ def _tap(settings: TapSettings, paths: StatePaths, random: Random) -> Managed:
 
 
 def _simulator(
-    name: str, settings: SimulatorSettings, paths: StatePaths, random: Random
+    name: str,
+    settings: SimulatorSettings,
+    paths: StatePaths,
+    random: Random,
+    living: Managed | None,
 ) -> Managed:
     """Its second life gets the port of its first, so that adapters find it again."""
 
     def current() -> SimulatorSettings:
-        port = _port_of(managed.last_endpoint)
+        port = settings.port or _port_of((living or managed).last_endpoint)
         return msgspec.structs.replace(settings, port=port) if port else settings
 
     managed = Managed(name, "simulator", current, paths.log(name), random)

@@ -44,6 +44,14 @@ class Fleet:
         """All of a role, successors included."""
         return [process for process in self.all if process.role == role]
 
+    def add(self, process: Managed) -> None:
+        """A process that is new to the configuration."""
+        self._current[process.name] = process
+
+    def remove(self, name: str) -> None:
+        """One that left the configuration, and has ended."""
+        self._current.pop(name, None)
+
     def directory(self) -> list[PublisherEntry]:
         """Every generation that publishes."""
         return [entry for p in self.all if (entry := p.publisher()) is not None]

@@ -17,7 +17,8 @@ from bus.settings import Role
 from supervisor.births import Preload
 from supervisor.handles import Handle, explain_exit
 from supervisor.lifecycle import ALIVE, SERVING, Action, Lifecycle, Signal, State
-from supervisor.logfiles import last_line
+from supervisor.logfiles import last_lines
+from supervisor.memory import Ceiling
 from supervisor.runfile import ProcessRecord
 from supervisor.spawning import Spawner
 
@@ -29,6 +30,9 @@ MODULES: Final[dict[Role, str]] = {
     "simulator": "simulators",
     "tap": "proxy.tap",
 }
+
+#: Lines of its output in the status of a process that keeps failing.
+_LINES_TOLD: Final = 5
 
 
 class Managed:
@@ -51,6 +55,9 @@ class Managed:
         #: The last one it had, also while it is down.
         self.last_endpoint = ""
         self.stats: Stats = {}
+        #: Bytes of resident memory beyond which it is replaced; None: it may grow.
+        self.max_rss_bytes: int | None = None
+        self.ceiling = Ceiling()
         self._settings = settings
         self._log = log
         self._random = random
@@ -68,9 +75,15 @@ class Managed:
         """The same process, to be started as the next generation beside this one."""
         twin = Managed(self.name, self.role, self._settings, self._log, self._random)
         twin.broker, twin.last_endpoint = self.broker, self.last_endpoint
+        twin.max_rss_bytes, twin.ceiling = self.max_rss_bytes, self.ceiling
         twin.lifecycle.used = max(self.lifecycle.generation, self.lifecycle.used)
         twin.lifecycle.restarts = self.lifecycle.restarts + 1
         return twin
+
+    def reconfigure(self, other: Managed) -> None:
+        """Its next lives are told what `other` would be told."""
+        self._settings = other._settings
+        self.broker, self.max_rss_bytes = other.broker, other.max_rss_bytes
 
     def spawn(self, spawner: Spawner, control: str, secret: Secret, orphan_grace_s: float) -> None:
         """Start the lifecycle's generation. Raises OSError: the system refuses."""
@@ -117,11 +130,15 @@ class Managed:
         if self.handle is None or (code := self.handle.poll()) is None:
             return None
         self.handle, self.endpoint = None, ""
-        why = explain_exit(code)
+        why = ended = explain_exit(code)
+        said: list[str] = []
         if code != 0 and self.lifecycle.state is not State.STOPPING:
-            last = last_line(self._log)
-            why = f"{why}: {last}" if last else why
-        return code, self.lifecycle.exited(now, code, why)
+            said = last_lines(self._log, _LINES_TOLD)
+            why = f"{ended}: {said[-1]}" if said else ended
+        actions = self.lifecycle.exited(now, code, why)
+        if said and self.lifecycle.state is State.CRASH_LOOP:  # the whole story, for `status`
+            self.lifecycle.detail = f"{ended}: {' | '.join(said)}"
+        return code, actions
 
     def publisher(self) -> PublisherEntry | None:
         """Its line in the directory, while its endpoint can be used."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -14,17 +15,28 @@ import zmq
 
 from bus.channel import CommandServer
 from bus.clock import Clock, SystemClock
-from bus.messages import Clients, Report, StatusReply, Stop, ToProcess
+from bus.messages import (
+    Clients,
+    Done,
+    Report,
+    RestartRequest,
+    StatusReply,
+    Stop,
+    ToProcess,
+)
 from supervisor import ordering, runfile
 from supervisor.adoption import Adoption
+from supervisor.chores import Chores
 from supervisor.commands import Commands
+from supervisor.config import Config
 from supervisor.fleet import Fleet
 from supervisor.hearing import Hearing
 from supervisor.lifecycle import Action, Signal, Spawn, State
-from supervisor.logfiles import rotate
 from supervisor.managed import Managed, preload_for
+from supervisor.notify import READY, STOPPING, notify
 from supervisor.nursery import Nursery
 from supervisor.paths import StatePaths
+from supervisor.reloading import Reloader, Source
 from supervisor.restarting import Restarter
 from supervisor.runfile import RunFile
 from supervisor.spawning import PlainSpawner, Spawner
@@ -33,7 +45,6 @@ from supervisor.vault import Vault
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.1
-_LOG_CHECK_TICKS: Final = 600
 #: Processes beat once a second; what has not been heard of after this is not there.
 _ADOPTION_S: Final = 2.5
 #: Rather than wait longer for a warm template, start plainly.
@@ -46,23 +57,23 @@ class Supervisor:
     def __init__(
         self,
         paths: StatePaths,
-        processes: list[Managed],
+        settings: Config,
+        source: Source,
         *,
         vault: Vault,
-        orphan_grace_s: float,
         previous: RunFile | None,
-        template: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self._paths = paths
-        self._fleet = Fleet(processes)
-        self._orphan_grace_s = orphan_grace_s
+        self._fleet = Fleet(source.compose(settings, {}))
+        self._orphan_grace_s = settings.supervisor.orphan_grace_s
         self._previous = previous
         self._clock = clock or SystemClock()
         self._secret = previous.secret if previous else runfile.new_secret()
         self._down = asyncio.Event()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        template = settings.supervisor.template and hasattr(os, "fork")
         self._nursery = self._make_nursery() if template else None
         self._spawner: Spawner = self._nursery or PlainSpawner()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -77,7 +88,8 @@ class Supervisor:
             clock=self._clock,
         )
         restarter = Restarter(self._fleet, self, self._clock)
-        self._commands = Commands(self, self._fleet, restarter, vault, self._clock)
+        reloader = Reloader(settings, source, self._fleet, self, restarter, vault, self._clock)
+        self._commands = Commands(self, self._fleet, restarter, reloader, vault, self._clock)
         self._command_server = CommandServer(
             self._context, secret=self._secret, on_request=self._commands.answer
         )
@@ -87,9 +99,9 @@ class Supervisor:
     async def run(self, on_up: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """Start everything, keep it running until told to stop, end everything."""
         self._catch_signals()
+        self._write_run_file()
         if self._nursery is not None:
             self._nursery.start()
-        self.save()
         watcher = self.begin(self._watch())
         try:
             await self._adopt()
@@ -98,8 +110,13 @@ class Supervisor:
             await ordering.start(self._fleet.all, self, self._clock)
             if on_up is not None:
                 self.begin(on_up())
+            chores = Chores(self._fleet, self._paths, self._replace, self._clock)
+            self.begin(chores.run())
+            notify(READY)
+            self.begin(chores.tell_watchdog())
             await self._down.wait()
         finally:
+            notify(STOPPING)
             # A restart under way must not start anything any more.
             await _cancel(self._tasks - {watcher})
             await ordering.stop_all(self._fleet, self, self._clock)
@@ -147,17 +164,12 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Reap and tick. Whatever tells of an end wakes it at once."""
-        ticks = 0
         while True:
             await self._sleep(_TICK_S)
             now = self._clock.monotonic()
             for process in self._fleet.all:
                 self._reap(process, now)
                 self.act(process, process.lifecycle.tick(now))
-            ticks += 1
-            if ticks % _LOG_CHECK_TICKS == 0:
-                for process in self._fleet:
-                    rotate(self._paths.log(process.name))
 
     def _reap(self, process: Managed, now: float) -> None:
         reaped = process.reap(now)
@@ -192,6 +204,10 @@ class Supervisor:
             now = self._clock.monotonic()
             process.lifecycle.exited(now, 1, f"cannot be started: {error}")
         self.save()
+
+    def _replace(self, name: str) -> bool:
+        """Begin to replace a process that has grown too large."""
+        return isinstance(self._commands.restart(RestartRequest(name)), Done)
 
     # --- for those who act through it -----------------------------------------------------
 
@@ -244,6 +260,13 @@ class Supervisor:
             self.stop("a defect")
 
     def save(self) -> None:
+        """Keep the run file true; a disk that is full stops nobody."""
+        try:
+            self._write_run_file()
+        except OSError as error:
+            logger.error("%s is not up to date: %s", self._paths.run_file, error.strerror)  # noqa: TRY400
+
+    def _write_run_file(self) -> None:
         """What a later supervisor needs to know, should this one die."""
         me = psutil.Process()
         runfile.write(

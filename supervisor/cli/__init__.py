@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "down": "control",
     "status": "status",
     "restart": "control",
+    "reload": "control",
     "logs": "logs",
     "tail": "tail",
     "keys": "keys",

@@ -1,4 +1,4 @@
-"""`down` and `restart`."""
+"""`down`, `restart` and `reload`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from typing import Final
 
 import click
 
-from bus.messages import Done, DownRequest, RestartRequest
+from bus.messages import (
+    RELOAD,
+    Done,
+    DownRequest,
+    PlanReply,
+    ReloadRequest,
+    RestartRequest,
+    StatusReply,
+    StatusRequest,
+)
 from supervisor import runfile
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.cli.progress import follow
 from supervisor.errors import UserError
+from supervisor.ordering import START_ORDER
 
 _DOWN_TIMEOUT_S: Final = 45.0
 
@@ -34,7 +44,8 @@ def down(instance: Instance) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every process, one after the other.")
 @click.option("--hard", is_flag=True, help="Stop it first, then start it: no hand-over.")
 @click.option(
     "--timeout",
@@ -44,17 +55,61 @@ def down(instance: Instance) -> None:
     help="Seconds for the new generation to come up.",
 )
 @with_instance
-def restart(instance: Instance, name: str, hard: bool, timeout: float) -> None:
+def restart(
+    instance: Instance, name: str | None, everything: bool, hard: bool, timeout: float
+) -> None:
     """Replace one process by its next generation; the others go on.
 
     Adapters and the market-data service are handed over: the new generation is connected and
     subscribed before the old one ends, and no client misses a tick. If the new one does not
-    come up, the old one stays and the command fails.
+    come up, the old one stays and the command fails. --all goes through adapters, the
+    market-data service and the proxy, and stops at the first failure.
 
     \b
     Examples:
       openalgo-stream restart zerodha
       openalgo-stream restart proxy --timeout 10
+      openalgo-stream restart --all
     """
-    instance.ask(RestartRequest(name, hard, timeout), Done)
-    follow(instance, name)
+    if everything == (name is not None):
+        raise click.UsageError("name one process, or give --all")
+    for one in _rolling(instance) if name is None else [name]:
+        instance.ask(RestartRequest(one, hard, timeout), Done)
+        follow(instance, one)
+
+
+def _rolling(instance: Instance) -> list[str]:
+    """Every process of ours, those that feed others first; simulators are no part of it."""
+    processes = instance.ask(StatusRequest(), StatusReply).processes
+    return [
+        p.name for role in START_ORDER if role != "simulator" for p in processes if p.role == role
+    ]
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only print what would be done.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Seconds for each new generation to come up.",
+)
+@with_instance
+def reload(instance: Instance, dry_run: bool, timeout: float) -> None:
+    """Read the configuration again and touch only what changed.
+
+    The plan is printed first; a configuration with a mistake changes nothing. What `env:VAR`
+    names is read from the environment in which the supervisor was started.
+
+    \b
+    Examples:
+      openalgo-stream reload --dry-run
+    """
+    plan = instance.ask(ReloadRequest(dry_run, timeout), PlanReply)
+    for line in plan.lines:
+        click.echo(line)
+    if not plan.lines:
+        click.echo("nothing changed")
+    if not dry_run:
+        follow(instance, RELOAD, "the configuration was not reloaded as a whole")

@@ -14,8 +14,9 @@ from supervisor.errors import UserError
 _LOOK_S: Final = 0.05
 
 
-def follow(instance: Instance, name: str) -> None:
-    """Print each step of the restart of a process until it is over.
+def follow(instance: Instance, name: str, failure: str = "") -> None:
+    """Print each step of the restart of a process until it is over; `failure` is what it means
+    that it was not.
 
     Raises:
         UserError: it failed.
@@ -30,4 +31,7 @@ def follow(instance: Instance, name: str) -> None:
             break
         time.sleep(_LOOK_S)
     if progress.failed:
-        raise UserError(f"{name} was not restarted", f"See `openalgo-stream logs {name}`.")
+        raise UserError(
+            failure or f"{name} was not restarted",
+            f"See `openalgo-stream logs {'supervisor' if failure else name}`.",
+        )

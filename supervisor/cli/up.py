@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -25,6 +25,7 @@ from supervisor.errors import ConfigError, UserError
 from supervisor.lifecycle import State
 from supervisor.lock import Lock, LockedError
 from supervisor.logfiles import last_line, rotate
+from supervisor.managed import Managed
 from supervisor.paths import StatePaths
 from supervisor.supervisor import Supervisor
 from supervisor.vault import Vault
@@ -73,7 +74,9 @@ def up(
         raise _already_running(paths) from None
     _log_to(paths, terminal=not background)
     try:
-        asyncio.run(_run(settings, paths, previous, demo=demo, introduce=not background))
+        asyncio.run(
+            _run(instance.file, settings, paths, previous, demo=demo, introduce=not background)
+        )
     finally:
         lock.release()
 
@@ -83,23 +86,28 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
 
     Returns the run of a supervisor that died, whose processes are to be adopted.
     """
-    from adapters.registry import find, known
-
     previous = runfile.read(paths.run_file)
     if previous is not None and runfile.is_alive(previous.pid, previous.create_time):
         raise _already_running(paths)
     orphaned_proxy = previous is not None and any(
         p.name == "proxy" and runfile.is_alive(p.pid, p.create_time) for p in previous.processes
     )
-    found = preflight.problems(
-        settings,
-        brokers=known(),
-        missing=lambda adapter: find(adapter.broker).missing(adapter.credentials),
-        check_port=not orphaned_proxy,
-    )
+    found = problems_of(settings, check_port=not orphaned_proxy)
     if found:
         raise ConfigError(found)
     return previous
+
+
+def problems_of(settings: Config, *, check_port: bool) -> list[str]:
+    """What cannot work, beside what the file itself shows."""
+    from adapters.registry import find, known
+
+    return preflight.problems(
+        settings,
+        brokers=known(),
+        missing=lambda adapter: find(adapter.broker).missing(adapter.credentials),
+        check_port=check_port,
+    )
 
 
 def _already_running(paths: StatePaths) -> UserError:
@@ -111,7 +119,29 @@ def _already_running(paths: StatePaths) -> UserError:
     )
 
 
+class _File:
+    """The configuration's file, for `reload` (`supervisor.reloading.Source`)."""
+
+    def __init__(self, file: Path | None, paths: StatePaths, vault: Vault, *, demo: bool) -> None:
+        self._file = file
+        self._paths = paths
+        self._vault = vault
+        self._demo = demo
+        self._random = Random()
+
+    def read(self) -> Config:
+        settings = config.load(self._file)
+        settings = with_demo(settings) if self._demo else settings
+        if found := problems_of(settings, check_port=False):
+            raise ConfigError(found)
+        return settings
+
+    def compose(self, settings: Config, existing: Mapping[str, Managed]) -> list[Managed]:
+        return compose.processes(settings, self._vault, self._paths, self._random, existing)
+
+
 async def _run(
+    file: Path | None,
     settings: Config,
     paths: StatePaths,
     previous: runfile.RunFile | None,
@@ -120,14 +150,8 @@ async def _run(
     introduce: bool,
 ) -> None:
     vault = Vault(settings)
-    supervisor = Supervisor(
-        paths,
-        compose.processes(settings, vault, paths, Random()),
-        vault=vault,
-        orphan_grace_s=settings.supervisor.orphan_grace_s,
-        previous=previous,
-        template=settings.supervisor.template and hasattr(os, "fork"),
-    )
+    source = _File(file, paths, vault, demo=demo)
+    supervisor = Supervisor(paths, settings, source, vault=vault, previous=previous)
 
     async def introduction() -> None:
         deadline = time.monotonic() + _UP_TIMEOUT_S

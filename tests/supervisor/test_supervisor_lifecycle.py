@@ -193,3 +193,29 @@ def test_an_adopted_process_goes_on_as_if_it_had_been_spawned():
     life.heartbeat(100.5, ready=True)
     assert life.exited(101.0, -9, "killed") == [Spawn.NOW]
     assert life.generation == 8
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_one_that_exits_at_once_is_started_ten_times_a_minute_at_most(seed):
+    life, now, spawned = Lifecycle(random=Random(seed)), 0.0, 0
+    actions = life.start(now)
+    while now < 60.0:
+        if Spawn.NOW in actions:
+            spawned += 1
+            actions = life.exited(now, 1, "exit code 1")
+            continue
+        now += 0.01
+        actions = life.tick(now)
+    assert spawned <= 10
+    assert life.state is State.CRASH_LOOP
+
+
+def test_a_healthy_minute_forgets_the_failures_before_it():
+    life = Lifecycle(random=Random(1))
+    life.start(0.0)
+    for now in (1.0, 5.0):
+        life.exited(now, 1, "")
+        life.tick(now + 4.0)
+    life.hello(10.0)
+    life.heartbeat(10.0, ready=True)
+    assert life.exited(71.0, 1, "") == [Spawn.NOW], "the first crash is answered at once"

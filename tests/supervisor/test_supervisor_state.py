@@ -1,5 +1,6 @@
 """What lies in the state directory: run file, lock, log rotation, adoption."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -123,6 +124,27 @@ def test_a_log_that_has_grown_is_kept_once_and_its_writer_goes_on(tmp_path, monk
     logfiles.rotate(log)
     assert log.read_bytes() == b"more"
     logfiles.rotate(tmp_path / "none.log")
+
+
+def test_a_full_disk_costs_the_older_log_and_nothing_else(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(logfiles, "LIMIT_BYTES", 10)
+    monkeypatch.setattr(logfiles.shutil, "copyfile", full)
+    log = tmp_path / "a.log"
+    log.write_text("more than ten bytes")
+    logfiles.rotate(log)
+    assert log.read_bytes() == b""
+    assert list(tmp_path.iterdir()) == [log]
+
+
+def test_the_last_lines_of_a_log_are_told_cut_to_size(tmp_path):
+    log = tmp_path / "a.log"
+    assert logfiles.last_lines(log, 2) == []
+    log.write_text("one\ntwo\n\n" + "x" * 500 + "\n")
+    assert logfiles.last_lines(log, 2) == ["two", "x" * 300]
+    assert logfiles.last_line(log, 5) == "xxxxx"
 
 
 def test_an_exit_is_explained_in_words():
