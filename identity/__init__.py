@@ -1,3 +1,10 @@
-"""Who may use the runtime: identities and the API keys that prove them."""
+"""Who may use the runtime: identities, the credentials that prove them, and who gets in.
+
+authority, chain, scopes, recent              what an identity is, and who knows one
+keys, key_file, tokens                        our own API keys; tokens of a login server
+openalgo, openalgo_secrets, openalgo_tables   the users of an OpenAlgo install
+openalgo_bus, identities                      all of them, kept in step with what they know
+headers, throttle                             the rules of admission that every server has (pure)
+"""
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
     demand, feeds, routing, rights                what is wanted of which adapter, by whom (pure)
     session, subscribing, verifying               one client's conversation (pure)
     orders, telling                               what is pushed besides ticks (pure)
-    headers, presence, throttle, waiting          the rules of admission (pure)
-    door, guarded, tls, identities, openalgo_bus  admission: sockets, timers, stores
+    presence, waiting                             the rules of admission (pure)
+    door, guarded, tls                            admission: sockets, timers
     outlet, pacer, client, pages, server          a client's connection, and all of them
     service, tap                                  the processes
 

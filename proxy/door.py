@@ -22,9 +22,9 @@ from bus.clock import Clock
 from bus.messages import Stats
 from bus.settings import ProxySettings
 from identity.authority import Authority, IdentityError, Slow
+from identity.headers import Origins, Proxies, address_key
+from identity.throttle import Buckets, FailedLogins
 from proxy.guarded import GuardedConnection
-from proxy.headers import Origins, Proxies, address_key
-from proxy.throttle import Buckets, FailedLogins
 from proxy.verifying import Verifying
 from proxy.waiting import WaitingRoom
 

@@ -18,7 +18,7 @@ from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import Event
 from websockets.server import ServerProtocol
 
-from proxy.throttle import Bucket
+from identity.throttle import Bucket
 
 if TYPE_CHECKING:
     from proxy.door import Door

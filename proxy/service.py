@@ -15,11 +15,11 @@ from bus.messages import ClientStatus, PublisherEntry, Stats
 from bus.process import CLIENTS_TOLD, Host
 from bus.settings import ProxyBootstrap
 from bus.subscriber import Feed, Subscriber
+from identity.identities import Identities
 from proxy import statsfile
 from proxy.demand import Demand
 from proxy.desk import Desk
 from proxy.feeds import Feeds
-from proxy.identities import Identities
 from proxy.lanes import Lanes
 from proxy.orders import OrderDesk
 from proxy.routing import Routing
@@ -47,7 +47,7 @@ class ProxyService:
         self._stats_path = Path(boot.stats_path) if boot.stats_path else None
         self._malformed_frames = 0
         self._subscriber = Subscriber(host.context, secret=host.secret, on_frames=self._on_frames)
-        self._identities = Identities(host, boot)
+        self._identities = Identities(host, boot.keys_path, boot.access)
         self._desk = Desk(
             settings=boot.proxy,
             authority=self._identities.authority,

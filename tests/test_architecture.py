@@ -10,7 +10,7 @@ ALLOWED = {
     "bus": set(),
     "adapters": {"bus"},
     "identity": {"bus"},
-    "marketdata": {"bus"},
+    "marketdata": {"bus", "identity"},
     "proxy": {"bus", "identity"},
     "simulators": {"bus"},
     "supervisor": {"bus"},

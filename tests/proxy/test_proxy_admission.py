@@ -11,14 +11,14 @@ from bus.access import RoleSettings
 from bus.settings import AdapterEntry
 from bus.topics import Mode
 from identity.authority import Identity
+from identity.headers import Origins, Proxies, address_key
 from identity.scopes import Roles
-from proxy.headers import Origins, Proxies, address_key
+from identity.throttle import MAX_ADDRESSES, Bucket, Buckets, FailedLogins
 from proxy.presence import Presence
 from proxy.requests import Instrument
 from proxy.rights import Rights
 from proxy.routing import Routing
 from proxy.subscriptions import Subscription
-from proxy.throttle import MAX_ADDRESSES, Bucket, Buckets, FailedLogins
 from proxy.waiting import WaitingRoom
 
 

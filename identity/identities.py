@@ -12,14 +12,13 @@ from bus.access import AccessSettings
 from bus.exits import Exit
 from bus.messages import Stats
 from bus.process import ExitError, Host
-from bus.settings import ProxyBootstrap
 from identity.authority import Authority, Identity, IdentityError
 from identity.chain import Chain
 from identity.keys import KeyStore
 from identity.openalgo import OpenAlgoUsers
+from identity.openalgo_bus import OpenAlgoBus
 from identity.scopes import Roles
 from identity.tokens import TokenAuthority
-from proxy.openalgo_bus import OpenAlgoBus
 
 logger = logging.getLogger(__name__)
 
@@ -49,18 +48,18 @@ class Identities:
         ExitError: the key store, the tokens' keys or a role cannot be used.
     """
 
-    def __init__(self, host: Host, boot: ProxyBootstrap) -> None:
+    def __init__(self, host: Host, keys_path: str, access: AccessSettings) -> None:
         self._host = host
-        self._access = boot.access
-        roles = Roles(boot.access.roles)
+        self._access = access
+        roles = Roles(access.roles)
         try:
-            self._keys = KeyStore(boot.keys_path, host.clock, roles)
+            self._keys = KeyStore(keys_path, host.clock, roles)
             authorities: dict[str, Authority] = {"key": self._keys}
-            if boot.access.jwt.secret or boot.access.jwt.jwks:
-                authorities["jwt"] = TokenAuthority(boot.access.jwt, roles, host.clock)
+            if access.jwt.secret or access.jwt.jwks:
+                authorities["jwt"] = TokenAuthority(access.jwt, roles, host.clock)
         except IdentityError as error:
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
-        self._openalgo = self._openalgo_users(boot.access, roles)
+        self._openalgo = self._openalgo_users(access, roles)
         if self._openalgo is not None:
             authorities["openalgo"] = self._openalgo
         self.authority = Chain(authorities)
