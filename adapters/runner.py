@@ -35,17 +35,18 @@ from adapters.orders import OrderDesk
 from adapters.origin import origin_of
 from adapters.pools import pools_of
 from adapters.quarantine import Reason
-from adapters.rate import Rate
 from adapters.session import Hooks, Session
 from adapters.switchboard import Switchboard
 from bus import events
 from bus.backoff import Backoff
 from bus.events import BrokerState, Event, encode_event
 from bus.exits import Exit
+from bus.latency import Latency, LatencyMeter
 from bus.market_hours import Calendar
 from bus.messages import PublisherEntry, Stats
 from bus.process import ExitError, Host
 from bus.publisher import Demand, Publisher
+from bus.rate import Rate
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap
 
@@ -90,6 +91,7 @@ class AdapterService:
         self._orders_total = 0
         self._last_tick_at: float | None = None
         self._rate = Rate(host.clock.monotonic())
+        self._meter = LatencyMeter()
         self._board = Switchboard(
             host.name,
             self._broker,
@@ -171,6 +173,10 @@ class AdapterService:
             **{f"quarantined_{reason}": self._quarantined[reason] for reason in Reason},
         }
 
+    def latency(self) -> Latency:
+        """From the broker's frame until all its ticks were published (`bus.process.HasLatency`)."""
+        return self._meter.counted()
+
     def follow(self, publishers: list[PublisherEntry]) -> None:
         """An adapter follows nobody."""
 
@@ -249,6 +255,7 @@ class AdapterService:
         """What takes a stream's ticks: two streams may call an instrument the same."""
         find = self._board.routes.get(stream, {}).get
         publish, clock, held_back = self._publish, self._host.clock, self._quarantined
+        took = self._meter.note
 
         def on_ticks(ticks: list[Tick], received_ns: int) -> None:
             for tick in ticks:
@@ -261,6 +268,7 @@ class AdapterService:
                         logger.warning(_HELD_BACK, reason, tick.key, tick.ltp)
             self._ticks_total += len(ticks)
             self._last_tick_at = clock.monotonic()
+            took(clock.unix_ns() - received_ns)
 
         return on_ticks
 

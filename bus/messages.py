@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from bus.latency import Latency
 from bus.secret import Secret
 from bus.settings import Role
 
@@ -44,12 +45,17 @@ class Hello(Struct, frozen=True, tag=True):
 
 
 class Heartbeat(Struct, frozen=True, tag=True):
-    """My event loop turns; `ready` says that I do my work, `stats` how it goes."""
+    """My event loop turns; `ready` says that I do my work, `stats` how it goes.
+
+    `latency` is how long ticks took since the broker's bytes arrived, until they had left this
+    process: an adapter's way to the bus, a consumer's way from the adapter to its own clients.
+    """
 
     name: str
     generation: int
     ready: bool
     stats: Stats
+    latency: Latency | None = None
 
 
 class ClientStatus(Struct, frozen=True, kw_only=True):
@@ -213,6 +219,7 @@ class ProcessStatus(Struct, frozen=True, kw_only=True):
     heartbeat_age_s: float | None
     detail: str = ""
     stats: Stats
+    latency: Latency | None = None
 
 
 class StatusReply(Struct, frozen=True, tag=True):

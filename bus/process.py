@@ -30,6 +30,7 @@ from bus import __version__
 from bus.channel import ControlClient
 from bus.clock import Clock, SystemClock
 from bus.exits import Exit
+from bus.latency import Latency
 from bus.logs import configure
 from bus.messages import (
     Acknowledge,
@@ -139,6 +140,15 @@ class HasClients(Protocol):
         ...
 
 
+@runtime_checkable
+class HasLatency(Protocol):
+    """A service through which ticks go."""
+
+    def latency(self) -> Latency:
+        """How long they took, counted since the start."""
+        ...
+
+
 class ExitError(Exception):
     """Raised by a service to end its process with an exit code that means something."""
 
@@ -206,11 +216,12 @@ class _Shell:
 
     async def _beat(self) -> None:
         """One heartbeat a second, and one at once when something changed."""
-        boot = self._boot
+        boot, service = self._boot, self._service
         while self._stopping is None:
             self._wake.clear()
+            latency = service.latency() if isinstance(service, HasLatency) else None
             self._control.send(
-                Heartbeat(boot.name, boot.generation, self._service.ready, self._service.stats())
+                Heartbeat(boot.name, boot.generation, service.ready, service.stats(), latency)
             )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)

@@ -11,7 +11,9 @@ import contextlib
 import logging
 from typing import Final
 
+from bus.flow import Flow
 from bus.frames import Frame, Kind
+from bus.latency import Latency
 from bus.messages import PublisherEntry, Stats
 from bus.process import Bootstrap, Host
 from bus.settings import MarketDataSettings
@@ -34,7 +36,7 @@ class MarketDataService:
             host.context, secret=host.secret, on_frames=self._on_frames, tap=True
         )
         self._tidier: asyncio.Task[None] | None = None
-        self._rate = (host.clock.monotonic(), 0)
+        self._flow = Flow(host.clock)
 
     @property
     def ready(self) -> bool:
@@ -62,25 +64,21 @@ class MarketDataService:
             "instruments": self._values.instruments,
             "topics": len(self._values),
             "ticks_total": self._values.ticks_total,
-            "ticks_per_s": self._ticks_per_s(),
+            "ticks_per_s": self._flow.stats()["ticks_per_s"],
             "last_tick_age_s": None if age_s is None else round(age_s, 3),
             "lost_total": self._subscriber.lost_total,
         }
 
-    def _ticks_per_s(self) -> float:
-        """Over the time since the last heartbeat."""
-        now, total = self._host.clock.monotonic(), self._values.ticks_total
-        since, before = self._rate
-        if now - since < 0.5:
-            return 0.0
-        self._rate = (now, total)
-        return round((total - before) / (now - since), 1)
+    def latency(self) -> Latency:
+        """From the adapter's receipt until it can be asked for here."""
+        return self._flow.latency()
 
     def _on_frames(self, _feed: Feed, frames: list[Frame]) -> None:
         put = self._values.put
-        for frame in frames:
-            if frame.kind == Kind.TICK:
-                put(frame)
+        ticks = [frame for frame in frames if frame.kind == Kind.TICK]
+        for frame in ticks:
+            put(frame)
+        self._flow.took(ticks)
 
     async def _tidy(self) -> None:
         while True:

@@ -10,7 +10,9 @@ from typing import Final
 import msgspec
 
 from bus.events import Accepted, BrokerState, OrderUpdate, Rejected, decode_event
+from bus.flow import Flow
 from bus.frames import Frame, Kind
+from bus.latency import Latency
 from bus.messages import ClientStatus, PublisherEntry, Stats
 from bus.process import CLIENTS_TOLD, Host
 from bus.settings import ProxyBootstrap
@@ -46,6 +48,7 @@ class ProxyService:
         self._host = host
         self._stats_path = Path(boot.stats_path) if boot.stats_path else None
         self._malformed_frames = 0
+        self._flow = Flow(host.clock)
         self._subscriber = Subscriber(host.context, secret=host.secret, on_frames=self._on_frames)
         self._identities = Identities(host, boot.keys_path, boot.access)
         self._desk = Desk(
@@ -103,9 +106,14 @@ class ProxyService:
             "slow_closed_total": totals.slow_closed,
             "malformed_total": totals.malformed + self._malformed_frames,
             "key_connections_refused_total": self._desk.presence.refused_total,
+            **self._flow.stats(),
             **self._server.door.stats(),
             **self._identities.stats(),
         }
+
+    def latency(self) -> Latency:
+        """From the adapter's receipt until all clients were written to."""
+        return self._flow.latency()
 
     def clients(self) -> tuple[list[ClientStatus], int]:
         now = self._host.clock.monotonic()
@@ -121,7 +129,9 @@ class ProxyService:
     # --- the bus --------------------------------------------------------------------------
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
-        for frame in self._desk.lanes.deliver(frames):
+        strays = self._desk.lanes.deliver(frames)
+        self._flow.took([f for f in frames if f.kind == Kind.TICK] if strays else frames)
+        for frame in strays:
             if frame.kind == Kind.EVENT:
                 self._on_event(feed.entry.adapter, frame.payload)
 

@@ -13,7 +13,9 @@ import zmq
 
 from bus import sockets
 from bus.exits import Exit
+from bus.flow import Flow
 from bus.frames import Frame, Kind
+from bus.latency import Latency
 from bus.messages import PublisherEntry, Stats
 from bus.process import Bootstrap, ExitError, Host, run
 from bus.settings import TapSettings
@@ -29,6 +31,7 @@ class TapService:
         self._settings = settings
         self._with_broker = settings.topics == "BROKER_EXCHANGE_SYMBOL_MODE"
         self._published = 0
+        self._flow = Flow(host.clock)
         self._socket = sockets.classic_publisher(host.context)
         self._subscriber = Subscriber(
             host.context, secret=host.secret, on_frames=self._on_frames, tap=True
@@ -61,18 +64,24 @@ class TapService:
         return {
             "published_total": self._published,
             "lost_total": self._subscriber.lost_total,
+            **self._flow.stats(),
         }
+
+    def latency(self) -> Latency:
+        """From the adapter's receipt until it was published again."""
+        return self._flow.latency()
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
         self._subscriber.follow(publishers)
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
         send, with_broker = self._socket.send_multipart, self._with_broker
-        for frame in frames:
-            if frame.kind == Kind.TICK:
-                topic = frame.topic if with_broker else classic_topic(frame.topic)
-                send((topic, frame.payload), copy=True)
-                self._published += 1
+        ticks = [frame for frame in frames if frame.kind == Kind.TICK]
+        for frame in ticks:
+            topic = frame.topic if with_broker else classic_topic(frame.topic)
+            send((topic, frame.payload), copy=True)
+        self._published += len(ticks)
+        self._flow.took(ticks)
 
 
 def classic_topic(topic: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from bus.latency import Latency
 from bus.messages import Heartbeat, Hello, ProcessStatus, PublisherEntry, Stats
 from bus.process import Bootstrap
 from bus.secret import Secret, encode_secret
@@ -58,6 +59,7 @@ class Managed:
         #: Bytes of resident memory beyond which it is replaced; None: it may grow.
         self.max_rss_bytes: int | None = None
         self.ceiling = Ceiling()
+        self.latency: Latency | None = None
         self._settings = settings
         self._log = log
         self._random = random
@@ -96,7 +98,7 @@ class Managed:
             orphan_grace_s=orphan_grace_s,
             settings=msgspec.Raw(msgspec.json.encode(self._settings(), enc_hook=encode_secret)),
         )
-        self.endpoint, self.stats = "", {}
+        self.endpoint, self.stats, self.latency = "", {}, None
         self.handle = spawner.spawn(MODULES[self.role], boot, self._log)
 
     def adopt(self, hello: Hello, handle: Handle, restarts: int, age_s: float, now: float) -> None:
@@ -109,7 +111,7 @@ class Managed:
         self.lifecycle.hello(now)
 
     def heartbeat(self, beat: Heartbeat, now: float) -> None:
-        self.stats = beat.stats
+        self.stats, self.latency = beat.stats, beat.latency
         self.lifecycle.heartbeat(now, ready=beat.ready)
 
     def signal(self, action: Signal) -> None:
@@ -175,6 +177,7 @@ class Managed:
             heartbeat_age_s=_age(now, life.heartbeat_at),
             detail=life.detail,
             stats=self.stats,
+            latency=self.latency,
         )
 
 

@@ -1,6 +1,6 @@
 """Ticks per second."""
 
-from adapters.rate import Rate
+from bus.rate import Rate
 
 
 def test_the_rate_is_over_a_stretch_that_means_something():
