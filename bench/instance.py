@@ -30,7 +30,7 @@ class Instance:
         self._folder = tempfile.TemporaryDirectory(prefix="openalgo-stream-bench-")
         self.folder = Path(self._folder.name)
         self.config = self.folder / "openalgo-stream.toml"
-        self.config.write_text("[paths]\nstate = 'state'\n" + config)
+        self.config.write_text("[paths]\nstate = 'state'\n[marketdata]\nport = 0\n" + config)
         self.began_unix = time.time()
         self._up = subprocess.Popen(
             [*CLI, "up", "--config", str(self.config)],

@@ -57,7 +57,14 @@ class OrderUpdate(Struct, frozen=True, tag="order_update", tag_field="event"):
     order: Order
 
 
-Event: TypeAlias = Accepted | Rejected | BrokerState | EndOfStream | OrderUpdate
+class PaperOrder(Struct, frozen=True, tag="paper_order", tag_field="event"):
+    """An order of a user's paper account changed. For that user only."""
+
+    user: str
+    order: Order
+
+
+Event: TypeAlias = Accepted | Rejected | BrokerState | EndOfStream | OrderUpdate | PaperOrder
 
 encode_event = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(Event).decode

@@ -22,19 +22,24 @@ Stats: TypeAlias = dict[str, Stat]
 
 
 class PublisherEntry(Struct, frozen=True):
-    """Where one generation of an adapter publishes."""
+    """Where one generation of an adapter publishes.
+
+    Without `ticks` it is no adapter: a process that only tells events about itself.
+    """
 
     adapter: str
     generation: int
     endpoint: str
     broker: str = ""
+    ticks: bool = True
 
 
 # --- process to supervisor ----------------------------------------------------------------
 
 
 class Hello(Struct, frozen=True, tag=True):
-    """I am up. `endpoint` is the publisher's for an adapter, the address served for others."""
+    """I am up. `endpoint` is the publisher's for an adapter, the address served for others;
+    one that serves and publishes says in `publishes` where it does."""
 
     name: str
     role: Role
@@ -42,6 +47,7 @@ class Hello(Struct, frozen=True, tag=True):
     generation: int
     endpoint: str
     version: str
+    publishes: str = ""
 
 
 class Heartbeat(Struct, frozen=True, tag=True):

@@ -132,6 +132,16 @@ class TakesCredentials(Protocol):
 
 
 @runtime_checkable
+class Publishes(Protocol):
+    """A service that serves an address and has events for the bus, too."""
+
+    @property
+    def publishes(self) -> str:
+        """The publisher's endpoint, once started."""
+        ...
+
+
+@runtime_checkable
 class HasClients(Protocol):
     """A service that others connect to."""
 
@@ -233,8 +243,13 @@ class _Shell:
 
     def _say_hello(self) -> None:
         boot = self._boot
+        service = self._service
+        publishes = service.publishes if isinstance(service, Publishes) else ""
         self._control.send(
-            Hello(boot.name, boot.role, os.getpid(), boot.generation, self._endpoint, __version__)
+            Hello(
+                *(boot.name, boot.role, os.getpid(), boot.generation),
+                *(self._endpoint, __version__, publishes),
+            )
         )
 
     def _on_message(self, message: ToProcess) -> None:

@@ -133,10 +133,38 @@ class ProxyBootstrap(Struct, frozen=True, kw_only=True):
 
 
 class MarketDataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[marketdata]`: the last-value cache."""
+    """`[marketdata]`: last values, and the HTTP API."""
 
+    #: Loopback only.
+    host: str = "127.0.0.1"
+    #: 0: the kernel chooses.
+    port: Port = 8766
     #: Forget an instrument that had no tick for this long, in seconds.
     forget_after_s: PositiveSeconds = 86400.0
+    #: An instrument without a tick for so long is stale while its exchange trades, in seconds.
+    stale_after_s: PositiveSeconds = 30.0
+    #: A price further than this from the one before, as a part of it, waits for a second tick
+    #: that confirms it; 0: every price is believed.
+    max_jump: Annotated[float, Meta(ge=0, le=10)] = 0.2
+    #: How long a request for a symbol that nobody subscribes waits for its first tick, in s.
+    first_tick_timeout_s: PositiveSeconds = 3.0
+    #: How long such a symbol stays subscribed after the last request for it, in seconds.
+    hold_s: PositiveSeconds = 60.0
+    #: Symbols that requests may hold at a time, in all.
+    max_held: Positive = 3000
+
+
+class MarketDataBootstrap(Struct, frozen=True, kw_only=True):
+    """What the market-data service's process is told: its section, and what is around it."""
+
+    marketdata: MarketDataSettings
+    market: MarketSettings = MarketSettings()
+    #: The SQLite file of the API keys.
+    keys_path: str = ""
+    #: Roles, limits, and who else knows users.
+    access: AccessSettings = AccessSettings()
+    #: The instance's state directory.
+    state: str = ""
 
 
 class TapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

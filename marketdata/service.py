@@ -16,7 +16,7 @@ from bus.frames import Frame, Kind
 from bus.latency import Latency
 from bus.messages import PublisherEntry, Stats
 from bus.process import Bootstrap, Host
-from bus.settings import MarketDataSettings
+from bus.settings import MarketDataBootstrap
 from bus.subscriber import Feed, Subscriber
 from marketdata.cache import LastValues
 
@@ -30,7 +30,7 @@ class MarketDataService:
 
     def __init__(self, host: Host, boot: Bootstrap) -> None:
         self._host = host
-        self._settings = boot.settings_as(MarketDataSettings)
+        self._settings = boot.settings_as(MarketDataBootstrap).marketdata
         self._values = LastValues()
         self._subscriber = Subscriber(
             host.context, secret=host.secret, on_frames=self._on_frames, tap=True

@@ -9,7 +9,14 @@ from typing import Final
 
 import msgspec
 
-from bus.events import Accepted, BrokerState, OrderUpdate, Rejected, decode_event
+from bus.events import (
+    Accepted,
+    BrokerState,
+    OrderUpdate,
+    PaperOrder,
+    Rejected,
+    decode_event,
+)
 from bus.flow import Flow
 from bus.frames import Frame, Kind
 from bus.latency import Latency
@@ -151,6 +158,9 @@ class ProxyService:
             case OrderUpdate(order):
                 sessions = (client.session for client in self._server.clients)
                 self.orders.live(sessions, adapter, order)
+            case PaperOrder(user, order):
+                sessions = (client.session for client in self._server.clients)
+                self.orders.analyze(sessions, user, order)
 
     # --- now and then -----------------------------------------------------------------------
 

@@ -99,16 +99,20 @@ def processes(config: Config) -> dict[str, tuple[Role, Told]]:
     for name, adapter in config.adapters.items():
         told = msgspec.structs.replace(adapter, max_rss_mb=None)
         found[name] = ("adapter", {f"adapters.{name}": told, "market": config.market})
-    found["marketdata"] = ("marketdata", {"marketdata": config.marketdata})
+    access = {
+        "roles": config.roles,
+        "limits": config.limits,
+        "openalgo": config.openalgo,
+        "jwt": config.jwt,
+    }
+    marketdata = {"marketdata": config.marketdata, "market": config.market, **access}
+    found["marketdata"] = ("marketdata", marketdata)
     if config.tap.enabled:
         found["tap"] = ("tap", {"tap": config.tap})
     proxy = {
         "proxy": config.proxy,
         "adapters": [(name, a.broker, a.user) for name, a in config.adapters.items()],
-        "roles": config.roles,
-        "limits": config.limits,
-        "openalgo": config.openalgo,
-        "jwt": config.jwt,
+        **access,
     }
     for name in workers.names(config.proxy.workers):
         found[name] = ("proxy", proxy)

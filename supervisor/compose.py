@@ -18,6 +18,7 @@ from bus.settings import (
     AdapterBootstrap,
     AdapterEntry,
     AdapterSettings,
+    MarketDataBootstrap,
     MarketSettings,
     ProxyBootstrap,
     SimulatorSettings,
@@ -54,20 +55,26 @@ def processes(
         for name, settings in config.adapters.items()
     ]
     entries = [AdapterEntry(name, a.broker, a.user) for name, a in config.adapters.items()]
+    access = AccessSettings(
+        roles=config.roles, limits=config.limits, openalgo=config.openalgo, jwt=config.jwt
+    )
     proxy_settings = ProxyBootstrap(
-        proxy=config.proxy,
-        adapters=entries,
+        proxy=config.proxy, adapters=entries, keys_path=str(paths.keys), access=access
+    )
+    marketdata_settings = MarketDataBootstrap(
+        marketdata=config.marketdata,
+        market=config.market,
         keys_path=str(paths.keys),
-        access=AccessSettings(
-            roles=config.roles, limits=config.limits, openalgo=config.openalgo, jwt=config.jwt
+        # The proxy listens on OpenAlgo's bus: one address cannot be bound twice.
+        access=msgspec.structs.replace(
+            access, openalgo=msgspec.structs.replace(config.openalgo, bus="")
         ),
+        state=str(paths.root),
     )
     made = [
         *simulators.values(),
         *adapters,
-        Managed(
-            "marketdata", "marketdata", lambda: config.marketdata, paths.log("marketdata"), random
-        ),
+        _marketdata(marketdata_settings, paths, random),
         *([_tap(config.tap, paths, random)] if config.tap.enabled else []),
         *workers.proxies(proxy_settings, paths, random),
     ]
@@ -83,6 +90,18 @@ def _limit(config: Config, name: str) -> int | None:
     own = adapter.max_rss_mb if adapter is not None else None
     limit_mb = own or config.supervisor.max_rss_mb
     return limit_mb * 1_000_000 if limit_mb else None
+
+
+def _marketdata(boot: MarketDataBootstrap, paths: StatePaths, random: Random) -> Managed:
+    """Its second life gets the port of its first, so that its clients find it again."""
+
+    def current() -> MarketDataBootstrap:
+        port = boot.marketdata.port or _port_of(managed.last_endpoint)
+        settings = msgspec.structs.replace(boot.marketdata, port=port)
+        return msgspec.structs.replace(boot, marketdata=settings)
+
+    managed = Managed("marketdata", "marketdata", current, paths.log("marketdata"), random)
+    return managed
 
 
 def _tap(settings: TapSettings, paths: StatePaths, random: Random) -> Managed:

@@ -53,6 +53,8 @@ class Managed:
         self.lifecycle = Lifecycle(random=random)
         self.handle: Handle | None = None
         self.endpoint = ""
+        #: Where one that is no adapter publishes events.
+        self.publishes = ""
         #: The last one it had, also while it is down.
         self.last_endpoint = ""
         self.stats: Stats = {}
@@ -98,15 +100,18 @@ class Managed:
             orphan_grace_s=orphan_grace_s,
             settings=msgspec.Raw(msgspec.json.encode(self._settings(), enc_hook=encode_secret)),
         )
-        self.endpoint, self.stats, self.latency = "", {}, None
+        self.endpoint, self.publishes = "", ""
+        self.stats, self.latency = {}, None
         self.handle = spawner.spawn(MODULES[self.role], boot, self._log)
 
     def adopt(self, hello: Hello, handle: Handle, restarts: int, age_s: float, now: float) -> None:
         self.lifecycle.adopt(now, generation=hello.generation, restarts=restarts, age_s=age_s)
         self.handle = handle
+        self.publishes = hello.publishes
         self.endpoint = self.last_endpoint = hello.endpoint
 
     def hello(self, hello: Hello, now: float) -> None:
+        self.publishes = hello.publishes
         self.endpoint = self.last_endpoint = hello.endpoint
         self.lifecycle.hello(now)
 
@@ -131,7 +136,7 @@ class Managed:
         """If the process is gone: its exit code and what follows from it."""
         if self.handle is None or (code := self.handle.poll()) is None:
             return None
-        self.handle, self.endpoint = None, ""
+        self.handle, self.endpoint, self.publishes = None, "", ""
         why = ended = explain_exit(code)
         said: list[str] = []
         if code != 0 and self.lifecycle.state is not State.STOPPING:
@@ -144,9 +149,11 @@ class Managed:
 
     def publisher(self) -> PublisherEntry | None:
         """Its line in the directory, while its endpoint can be used."""
-        if self.role != "adapter" or self.lifecycle.state not in SERVING or not self.endpoint:
+        ticks = self.role == "adapter"
+        endpoint = self.endpoint if ticks else self.publishes
+        if self.lifecycle.state not in SERVING or not endpoint:
             return None
-        return PublisherEntry(self.name, self.lifecycle.generation, self.endpoint, self.broker)
+        return PublisherEntry(self.name, self.lifecycle.generation, endpoint, self.broker, ticks)
 
     def record(self) -> ProcessRecord | None:
         """What a later supervisor needs to know of it; None while there is no process."""

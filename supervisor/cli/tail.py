@@ -50,7 +50,8 @@ def tail(
       openalgo-stream tail NSE:RELIANCE NSE_INDEX:NIFTY
       openalgo-stream tail NFO:NIFTY30DEC2526000CE --mode depth -n 10 --json
     """
-    entry = _choose(instance.ask(DirectoryRequest(), DirectoryReply).publishers, adapter)
+    publishers = instance.ask(DirectoryRequest(), DirectoryReply).publishers
+    entry = _choose([entry for entry in publishers if entry.ticks], adapter)
     topics = [_topic(text, entry.adapter, Mode[mode.upper()]) for text in instruments]
     printer = _Printer(count, as_json=as_json)
     try:

@@ -16,8 +16,20 @@ def ports(config: Config) -> Iterator[str]:
     """After resolving: OpenAlgo's own file may have told an address."""
     if config.proxy.workers > 1 and sys.platform == "win32":
         yield "proxy.workers: Windows cannot share a port among processes; use 1"
+    yield from _marketdata(config)
     if config.tap.enabled:
         yield from _tap(config)
+
+
+def _marketdata(config: Config) -> Iterator[str]:
+    host, port = config.marketdata.host, config.marketdata.port
+    if host not in _LOOPBACK:
+        yield (
+            f"marketdata.host: {host!r} is reachable from other machines, and keys would travel "
+            "in clear text; use 127.0.0.1"
+        )
+    if port and port == config.proxy.port:
+        yield f"marketdata.port: {port} is the proxy's, too; give one of them another"
 
 
 def _tap(config: Config) -> Iterator[str]:

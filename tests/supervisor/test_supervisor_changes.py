@@ -67,7 +67,6 @@ def test_an_adapter_that_comes_or_goes_is_news_for_the_proxy(direction):
     ("section", "value", "name", "said"),
     [
         ("proxy", ProxySettings(port=9000), "proxy", "proxy.port: 8765 -> 9000"),
-        ("roles", {"x": RoleSettings(symbols=3)}, "proxy", "roles.x.symbols: not set -> 3"),
         (
             "marketdata",
             MarketDataSettings(forget_after_s=5.0),
@@ -92,6 +91,15 @@ def test_a_changed_setting_restarts_whom_it_is_for(section, value, name, said):
     found = plan(BASE, changed(**{section: value}))
     assert [(c.kind, c.name) for c in found.changes] == [("restart", name)]
     assert f"    {said}" in found.lines()
+
+
+def test_who_may_what_is_news_for_every_server_that_asks_for_keys():
+    found = plan(BASE, changed(roles={"x": RoleSettings(symbols=3)}))
+    assert [(c.kind, c.name) for c in found.changes] == [
+        ("restart", "marketdata"),
+        ("restart", "proxy"),
+    ]
+    assert found.lines().count("    roles.x.symbols: not set -> 3") == 2
 
 
 def test_proxies_and_the_tap_come_and_go_by_their_settings():

@@ -20,7 +20,10 @@ class System:
     def __init__(self, folder: Path, config: str, proxy: str):
         self.folder = folder
         self.config = folder / "openalgo-stream.toml"
-        self.config.write_text(f"[paths]\nstate = 'state'\n[proxy]\nport = 0\n{proxy}\n{config}")
+        self.config.write_text(
+            f"[paths]\nstate = 'state'\n[marketdata]\nport = 0\n"
+            f"[proxy]\nport = 0\n{proxy}\n{config}"
+        )
         self.foreground = None
 
     def run(self, *arguments, check=True, timeout=60):
