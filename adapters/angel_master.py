@@ -22,10 +22,14 @@ from adapters.errors import InstrumentsError
 from adapters.json_rows import json_rows
 from adapters.symbols import (
     Instrument,
+    Terms,
+    Tradable,
     future_symbol,
     index_symbol,
+    millionths,
     option_symbol,
     strike_word,
+    whole,
 )
 
 _INDEX: Final = "AMXIDX"
@@ -51,6 +55,9 @@ class _Row(Struct, gc=False):
     expiry: str = ""
     strike: str = ""
     instrumenttype: str = ""
+    lotsize: str = ""
+    #: In paise.
+    tick_size: str = ""
 
 
 def read_master(text: TextIO) -> Iterator[Instrument]:
@@ -88,17 +95,22 @@ def _instrument(row: _Row) -> Instrument:
     if kind == _INDEX:
         name = index_symbol((row.name or row.symbol).replace("-", ""))
         return Instrument(_INDEX_EXCHANGES.get(venue, venue), name, token)
-    if venue in _CASH:
-        return Instrument(venue, equity_symbol(row.symbol), token)
+    symbol = equity_symbol(row.symbol) if venue in _CASH else _contract_symbol(row)
+    scale = 10_000_000 if venue == "CDS" else 100
+    tick = millionths(row.tick_size, 1_000_000 / scale)
+    return Tradable(venue, symbol, token, Terms(whole(row.lotsize), tick))
+
+
+def _contract_symbol(row: _Row) -> str:
+    """Raises ValueError: a field that cannot be read."""
+    kind, right = row.instrumenttype, row.symbol[-2:]
     if row.name and row.expiry:
         if kind.startswith("FUT"):
-            return Instrument(venue, future_symbol(row.name, _expiry_word(row.expiry)), token)
-        right = row.symbol[-2:]
+            return future_symbol(row.name, _expiry_word(row.expiry))
         if kind.startswith("OPT") and right in _RIGHTS:
-            strike = _strike_word(row.strike, 10_000_000 if venue == "CDS" else 100)
-            expiry = _expiry_word(row.expiry)
-            return Instrument(venue, option_symbol(row.name, expiry, strike, right), token)
-    return Instrument(venue, row.symbol, token)
+            strike = _strike_word(row.strike, 10_000_000 if row.exch_seg == "CDS" else 100)
+            return option_symbol(row.name, _expiry_word(row.expiry), strike, right)
+    return row.symbol
 
 
 # A master has few expiries and strikes for its many rows.

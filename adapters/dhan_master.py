@@ -22,11 +22,15 @@ from adapters.dhan_wire import VENUES
 from adapters.errors import InstrumentsError
 from adapters.symbols import (
     Instrument,
+    Terms,
+    Tradable,
     expiry_word,
     future_symbol,
     index_symbol,
+    millionths,
     option_symbol,
     strike_word,
+    whole,
 )
 
 _COLUMNS: Final = (
@@ -40,6 +44,8 @@ _COLUMNS: Final = (
     "SEM_OPTION_TYPE",
     "SEM_SERIES",
 )
+#: Terms of trading, which a user's own short list may leave out; the tick is in paise.
+_TERMS: Final = ("SEM_LOT_UNITS", "SEM_TICK_SIZE")
 _MAX_ID: Final = 2**32 - 1
 #: A contract's symbol: base, month with or without a day, and what it is.
 _CONTRACT: Final = re.compile(r"(.+?)-(?:\d\d?)?[A-Za-z]{3}\d{4}-(?:FUT|[\d.]+-(?:CE|PE))")
@@ -64,6 +70,7 @@ def read_master(text: TextIO) -> Iterator[Instrument]:
                 f"line 1: no column {', '.join(missing)}; expected Dhan's api-scrip-master.csv"
             )
         at = [header.index(name) for name in _COLUMNS]
+        terms_at = [header.index(name) if name in header else None for name in _TERMS]
         for row in rows:
             if not row:
                 continue
@@ -74,7 +81,10 @@ def read_master(text: TextIO) -> Iterator[Instrument]:
             if place is None:
                 continue
             name = _symbol(symbol, letter, kind, expiry, strike, right)
-            instrument = Instrument(place[0], name, f"{place[1]}|{_checked(security_id)}")
+            lot, tick = ["" if i is None else row[i] for i in terms_at]
+            token = f"{place[1]}|{_checked(security_id)}"
+            terms = Terms(whole(lot), millionths(tick, 10_000))
+            instrument = Tradable(place[0], name, token, terms)
             if place[0] == "NSE" and series != "EQ":
                 later.append(instrument)
             else:

@@ -25,14 +25,19 @@ from adapters.fyers_account import SEGMENTS, is_index, token, token_of
 from adapters.fyers_indices import index_names
 from adapters.symbols import (
     Instrument,
+    Terms,
+    Tradable,
     expiry_word,
     future_symbol,
+    millionths,
     option_symbol,
     strike_word,
+    whole,
 )
 
 #: Places of the columns that are read; the last ones are reserved, and were fewer once.
-_FYTOKEN, _KIND, _EXPIRY, _TICKER, _UNDERLYING, _STRIKE, _RIGHT = 0, 2, 8, 9, 13, 15, 16
+_FYTOKEN, _KIND, _LOT, _TICK, _EXPIRY, _TICKER, _UNDERLYING = 0, 2, 3, 4, 8, 9, 13
+_STRIKE, _RIGHT = 15, 16
 #: Exchange instrument types of shares and funds; other cash rows are bonds.
 _SHARES: Final = {"NSE": {"0", "9"}, "BSE": {"0", "4", "50"}}
 _GOLD_BOND: Final = "-GB"
@@ -49,6 +54,8 @@ class _JsonRow(Struct, gc=False):
     expiryDate: str | int | float | None = None  # noqa: N815
     strikePrice: str | float | None = None  # noqa: N815
     optType: str = ""  # noqa: N815
+    minLotSize: str | float | None = None  # noqa: N815
+    tickSize: str | float | None = None  # noqa: N815
 
 
 _split = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -82,6 +89,7 @@ def _read_csv(lines: Iterator[str]) -> Iterator[Instrument]:
                 expiry=row[_EXPIRY],
                 strike=row[_STRIKE],
                 right=row[_RIGHT],
+                terms=Terms(whole(row[_LOT]), millionths(row[_TICK])),
             )
             if found is not None:
                 yield found
@@ -112,6 +120,7 @@ def _json_row(row: _JsonRow) -> Instrument | None:
         expiry=str(row.expiryDate or ""),
         strike=str(row.strikePrice or ""),
         right=row.optType,
+        terms=Terms(whole(row.minLotSize), millionths(row.tickSize)),
     )
 
 
@@ -124,6 +133,7 @@ def _named(
     expiry: str,
     strike: str,
     right: str,
+    terms: Terms,
 ) -> Instrument | None:
     """A row by OpenAlgo's name; None: OpenAlgo has no such. Raises ValueError: a damaged field."""
     if not (fytoken.isascii() and fytoken.isdigit()):
@@ -137,7 +147,7 @@ def _named(
     place = token_of(fytoken, ticker)
     if exchange in _SHARES:
         is_share = kind in _SHARES[exchange] or ticker.endswith(_GOLD_BOND)
-        return Instrument(exchange, underlying, place) if is_share else None
+        return Tradable(exchange, underlying, place, terms) if is_share else None
     if not expiry:
         return None
     word = _expiry_word(expiry)
@@ -145,7 +155,7 @@ def _named(
         symbol = option_symbol(underlying, word, _strike_word(strike), right)
     else:
         symbol = future_symbol(underlying, word)
-    return Instrument(exchange, symbol, place)
+    return Tradable(exchange, symbol, place, terms)
 
 
 # A master has few expiries and strikes for its many rows.

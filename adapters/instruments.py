@@ -24,11 +24,13 @@ _BATCH: Final = 5000
 _SCHEMA: Final = """
 CREATE TABLE instruments (
     exchange TEXT NOT NULL, symbol TEXT NOT NULL, token TEXT NOT NULL,
+    lot_size INTEGER NOT NULL, tick_size INTEGER NOT NULL,
+    freeze_quantity INTEGER NOT NULL, contract_value INTEGER NOT NULL,
     PRIMARY KEY (exchange, symbol)
 ) WITHOUT ROWID;
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_INSERT: Final = "INSERT OR IGNORE INTO instruments VALUES (?, ?, ?)"
+_INSERT: Final = "INSERT OR IGNORE INTO instruments VALUES (?, ?, ?, ?, ?, ?, ?)"
 _FIND: Final = "SELECT token FROM instruments WHERE exchange = ? AND symbol = ?"
 _NAMES: Final = "SELECT exchange, symbol FROM instruments WHERE token = ? ORDER BY 1, 2"
 _ALL: Final = "SELECT exchange, symbol, token FROM instruments ORDER BY 1, 2"
@@ -137,7 +139,7 @@ def _fill(
     taken = skipped = duplicates = 0
     connection.execute("BEGIN")
     while batch := list(islice(instruments, _BATCH)):
-        good = [row for row in batch if _is_usable(row)]
+        good = [(*row, *row.terms) for row in batch if _is_usable(row)]
         inserted = connection.executemany(_INSERT, good).rowcount if good else 0
         taken += inserted
         skipped += len(batch) - len(good)

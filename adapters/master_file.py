@@ -21,7 +21,7 @@ from adapters.origin import Origin, file_stamp
 logger = logging.getLogger(__name__)
 
 #: Of the tables; a file of another version is made anew.
-VERSION: Final = "1"
+VERSION: Final = "2"
 #: A master with fewer rows than this part of the one before is half of a whole.
 _PLAUSIBLE: Final = 0.5
 #: What a process that died left behind, in seconds.

@@ -23,11 +23,15 @@ from adapters.nubra_orders import openalgo_exchange
 from adapters.nubra_token import OPTION, STOCK, index_token, instrument_token
 from adapters.symbols import (
     Instrument,
+    Terms,
+    Tradable,
     expiry_word,
     future_symbol,
     index_symbol,
+    millionths,
     option_symbol,
     strike_word,
+    whole,
 )
 
 _FUTURE: Final = "FUT"
@@ -95,6 +99,9 @@ class _Row(Struct):
     option_type: str | None = None
     expiry: int | float | str | None = None
     strike_price: float | str | None = None
+    lot_size: float | str | None = None
+    #: In paise.
+    tick_size: float | str | None = None
 
 
 class _Document(Struct):
@@ -145,7 +152,9 @@ def _instrument(row: _Row) -> Instrument:
         elif kind == _FUTURE:
             symbol = future_symbol(row.asset, expiry)
     token = instrument_token(kind, row.ref_id, row.exchange, name)
-    return Instrument(openalgo_exchange(row.exchange, kind), symbol, token)
+    exchange = openalgo_exchange(row.exchange, kind)
+    tick = millionths(row.tick_size, 10_000)
+    return Tradable(exchange, symbol, token, Terms(whole(row.lot_size), tick))
 
 
 @lru_cache(4096)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from adapters.broker import Broker, OpenAlgoRow
 from adapters.errors import InstrumentsError
 from adapters.masters import Progress
-from adapters.symbols import Instrument
+from adapters.symbols import Instrument, Terms, Tradable, millionths, whole
 
 BUSY_TIMEOUT_S: Final = 5.0
 #: Of the rows that OpenAlgo counted: brokers' lists hold some that it cannot store.
@@ -26,7 +26,10 @@ _PLAUSIBLE: Final = 0.9
 _STATUS: Final = "SELECT status, is_ready, total_symbols FROM master_contract_status WHERE broker=?"
 _BROKERS: Final = "SELECT broker FROM master_contract_status ORDER BY last_updated DESC"
 _COUNT: Final = "SELECT count(*) FROM symtoken"
-_ROWS: Final = "SELECT symbol, brsymbol, exchange, brexchange, token FROM symtoken"
+_COLUMNS: Final = "SELECT name FROM pragma_table_info('symtoken')"
+_NAMES: Final = ("symbol", "brsymbol", "exchange", "brexchange", "token")
+#: Terms of trading; OpenAlgo's older versions lack some.
+_TERMS: Final = ("lotsize", "tick_size", "contract_value")
 
 
 class OpenAlgoMaster:
@@ -79,8 +82,12 @@ class OpenAlgoMaster:
 
     def _read(self, database: sqlite3.Connection) -> Iterator[Instrument]:
         token_of = self._broker.openalgo_token
-        for texts in database.execute(_ROWS):
+        there = {name for (name,) in database.execute(_COLUMNS)}
+        told = [name if name in there else "NULL" for name in _TERMS]
+        query = f"SELECT {', '.join([*_NAMES, *told])} FROM symtoken"  # noqa: S608 - our own words
+        for *texts, lot, tick, contract_value in database.execute(query):
             row = OpenAlgoRow(*("" if text is None else str(text) for text in texts))
             token = row.token if token_of is None else token_of(row)
             if token:
-                yield Instrument(row.exchange, row.symbol, token)
+                terms = Terms(whole(lot), millionths(tick), 0, millionths(contract_value))
+                yield Tradable(row.exchange, row.symbol, token, terms)

@@ -19,11 +19,15 @@ from adapters.errors import InstrumentsError
 from adapters.json_rows import json_rows
 from adapters.symbols import (
     Instrument,
+    Terms,
+    Tradable,
     expiry_word,
     future_symbol,
     index_symbol,
+    millionths,
     option_symbol,
     strike_word,
+    whole,
 )
 
 #: The master's segments in OpenAlgo's words; rows of others are left out.
@@ -53,6 +57,10 @@ class _Row(Struct, gc=False):
     underlying_symbol: str = ""
     expiry: int | None = None
     strike_price: float | None = None
+    lot_size: float | None = None
+    #: In paise.
+    tick_size: float | None = None
+    freeze_quantity: float | None = None
 
 
 # A master has few expiries and strikes for its many rows.
@@ -87,15 +95,16 @@ def _instrument(row: _Row, exchange: str) -> Instrument:
     key = row.instrument_key
     if exchange.endswith("_INDEX"):
         return Instrument(exchange, index_symbol(key.partition("|")[2]), key)
-    base, kind = row.underlying_symbol, row.instrument_type
+    base, kind, symbol = row.underlying_symbol, row.instrument_type, row.trading_symbol
     if base and row.expiry:
         expiry = _expiry_word(row.expiry)
         if kind == "FUT":
-            return Instrument(exchange, future_symbol(base, expiry), key)
-        if kind in {"CE", "PE"} and row.strike_price is not None:
-            strike = _strike_word(row.strike_price)
-            return Instrument(exchange, option_symbol(base, expiry, strike, kind), key)
-    return Instrument(exchange, row.trading_symbol, key)
+            symbol = future_symbol(base, expiry)
+        elif kind in {"CE", "PE"} and row.strike_price is not None:
+            symbol = option_symbol(base, expiry, _strike_word(row.strike_price), kind)
+    tick = millionths(row.tick_size, 10_000)
+    terms = Terms(whole(row.lot_size), tick, whole(row.freeze_quantity))
+    return Tradable(exchange, symbol, key, terms)
 
 
 @lru_cache(4096)

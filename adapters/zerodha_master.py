@@ -18,11 +18,15 @@ from typing import Final, TextIO
 from adapters.errors import InstrumentsError
 from adapters.symbols import (
     Instrument,
+    Terms,
+    Tradable,
     expiry_word,
     future_symbol,
     index_symbol,
+    millionths,
     option_symbol,
     strike_word,
+    whole,
 )
 
 _COLUMNS: Final = (
@@ -35,6 +39,8 @@ _COLUMNS: Final = (
     "segment",
     "exchange",
 )
+#: Terms of trading, which a user's own short list may leave out.
+_TERMS: Final = ("lot_size", "tick_size")
 _INDEX_EXCHANGES: Final = {
     "NSE": "NSE_INDEX",
     "BSE": "BSE_INDEX",
@@ -64,9 +70,12 @@ def read_master(text: TextIO) -> Iterator[Instrument]:
                 f"line 1: no column {', '.join(missing)}; expected Kite's instruments CSV"
             )
         at = [header.index(name) for name in _COLUMNS]
+        terms_at = [header.index(name) if name in header else None for name in _TERMS]
         for row in rows:
             if row:
-                yield _instrument(*[row[i] for i in at])
+                lot, tick = ["" if i is None else row[i] for i in terms_at]
+                named = _instrument(*[row[i] for i in at])
+                yield Tradable(*named, Terms(whole(lot), millionths(tick)))
     except (csv.Error, ValueError, IndexError) as error:
         raise InstrumentsError(f"line {rows.line_num}: {error}; fetch the master anew") from None
 
@@ -93,10 +102,9 @@ def _instrument(
         return Instrument(_INDEX_EXCHANGES.get(venue, venue), index_symbol(symbol), token)
     if name and expiry:
         if kind == "FUT":
-            return Instrument(venue, future_symbol(name, _expiry_word(expiry)), token)
-        if kind in {"CE", "PE"}:
-            word = _strike_word(strike)
-            return Instrument(venue, option_symbol(name, _expiry_word(expiry), word, kind), token)
+            symbol = future_symbol(name, _expiry_word(expiry))
+        elif kind in {"CE", "PE"}:
+            symbol = option_symbol(name, _expiry_word(expiry), _strike_word(strike), kind)
     return Instrument(venue, symbol, token)
 
 
