@@ -188,9 +188,12 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     data: str = ""
     #: Instrument master that names the instruments of `data`; looked for beside it when empty.
     master: str = ""
+    #: What is made up where nothing recorded is played: prices that walk at random, or
+    #: `numbered` ticks, of which a client can tell what it missed.
+    market: Literal["synthetic", "numbered"] = "synthetic"
     #: Times real time; 0 plays as fast as it goes.
     speed: Annotated[float, Meta(ge=0)] = 1.0
-    #: Ticks per second of the synthetic market at speed 1.
+    #: Ticks per second of a made-up market at speed 1.
     rate: PositiveSeconds = 150.0
     loop: bool = False
     seed: int = 0

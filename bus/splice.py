@@ -53,9 +53,13 @@ class _Held(NamedTuple):
 class _Lag:
     """A follower on one topic, as against the leader."""
 
-    __slots__ = ("ahead", "delivered")
+    __slots__ = ("ahead", "delivered", "greeting", "met")
 
     def __init__(self) -> None:
+        #: Whether it was found in the leader's stream, and by which content at first. Brokers
+        #: greet a new session with the last tick, and some again when its mode is set.
+        self.met = False
+        self.greeting: int | None = None
         #: What the leader delivered and the follower has not sent yet.
         self.delivered: deque[int] = deque(maxlen=REMEMBERED)
         #: What the follower sent and the leader has not delivered yet.
@@ -63,7 +67,7 @@ class _Lag:
 
 
 class _Topic:
-    __slots__ = ("changed_hands", "lags", "last", "leader", "owed")
+    __slots__ = ("changed_hands", "greeting", "lags", "last", "leader", "met", "owed")
 
     def __init__(self, leader: int, last: Frame | None) -> None:
         self.leader = leader
@@ -71,6 +75,9 @@ class _Topic:
         self.changed_hands = False
         #: What the leader before delivered and this one has yet to pass.
         self.owed: deque[int] = deque()
+        #: As in `_Lag`, of the leader while it owes.
+        self.met = True
+        self.greeting: int | None = None
         self.lags: dict[int, _Lag] = {}
 
     def lag(self, generation: int) -> _Lag:
@@ -85,11 +92,13 @@ class _Topic:
 class Splice:
     """The generations of one adapter that publish at the same time.
 
-    `last` holds the newest frame per topic that was delivered before the splice began.
+    `last` holds the newest frame per topic that was delivered before the splice began;
+    `resumed`: by a generation that ended before the leader began.
     """
 
-    def __init__(self, leader: int, last: Mapping[bytes, Frame]) -> None:
+    def __init__(self, leader: int, last: Mapping[bytes, Frame], *, resumed: bool = False) -> None:
         self.leader = leader
+        self._resumed = resumed
         self.duplicates_total = 0
         #: The longest time on any topic between the last tick of one generation and the
         #: first of the next, by their times of receipt.
@@ -113,7 +122,7 @@ class Splice:
         for frame in frames:
             topic = self._topic(frame.topic)
             if generation == topic.leader:
-                if not topic.owed or self._is_news(topic, frame):
+                if (not topic.owed and topic.greeting is None) or self._is_news(topic, frame):
                     self._deliver(topic, frame, out)
             else:
                 self._follow(topic.lag(generation), frame, now)
@@ -124,6 +133,7 @@ class Splice:
         self._followers.pop(generation, None)
         if generation == self.leader and self._followers:
             self.leader = next(iter(self._followers))
+            self._resumed = True
             del self._followers[self.leader]
         out: list[Frame] = []
         for topic in self._topics.values():
@@ -147,7 +157,11 @@ class Splice:
     def _topic(self, name: bytes) -> _Topic:
         topic = self._topics.get(name)
         if topic is None:
-            topic = self._topics[name] = _Topic(self.leader, self._last.get(name))
+            last = self._last.get(name)
+            topic = self._topics[name] = _Topic(self.leader, last)
+            if self._resumed and last is not None:
+                topic.owed.append(_content(last))
+                topic.met = False
         return topic
 
     def _deliver(self, topic: _Topic, frame: Frame, out: list[Frame]) -> None:
@@ -178,25 +192,33 @@ class Splice:
             while lag.delivered.popleft() != content:
                 pass  # what the leader delivered before that, the follower has passed, too
             self.duplicates_total += 1
+            if lag.met:
+                lag.greeting = None
+            else:  # what it sent before is older than what was delivered
+                self.duplicates_total += len(lag.ahead)
+                lag.ahead.clear()
+                lag.met, lag.greeting = True, content
+        elif content == lag.greeting:
+            self.duplicates_total += 1
         else:
+            lag.greeting = None
             lag.ahead.append(_Held(content, frame, now))
 
     def _hand_over(self, topic: _Topic, generation: int, out: list[Frame]) -> None:
         """The topic belongs to another generation from now on, beginning with what it held."""
         before = topic.leader
-        lag = topic.lags.pop(generation, None)
+        lag = topic.lag(generation)
+        del topic.lags[generation]
         topic.leader = generation
         topic.changed_hands = True
         if before in self.generations:
             topic.lag(before)  # it may wake up: what the new leader delivers is remembered
-        if lag is None:
-            return
-        topic.owed = lag.delivered
+        topic.owed, topic.met, topic.greeting = lag.delivered, lag.met, lag.greeting
         for held in lag.ahead:
             if _goes_back(held.frame, topic.last):
                 self.duplicates_total += 1
             else:  # it is past all that the other one delivered
-                topic.owed = deque()
+                topic.owed, topic.greeting = deque(), None
                 self._deliver(topic, held.frame, out)
 
     def _is_news(self, topic: _Topic, frame: Frame) -> bool:
@@ -205,8 +227,11 @@ class Splice:
         if content in topic.owed:
             while topic.owed.popleft() != content:
                 pass
-        elif not _goes_back(frame, topic.last):
+            topic.greeting = None if topic.met else content
+            topic.met = True
+        elif content != topic.greeting and not _goes_back(frame, topic.last):
             topic.owed.clear()
+            topic.greeting = None
             return True
         self.duplicates_total += 1
         return False

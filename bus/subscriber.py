@@ -127,6 +127,8 @@ class Subscriber:
         self._wanted: dict[str, set[bytes]] = {}
         self._closed_lost_total = 0
         self._last: dict[bytes, Frame] = {}
+        #: Adapters that had a generation before.
+        self._known: set[str] = set()
         self._splices: dict[str, _Joint] = {}
         self._splicer: asyncio.Task[None] | None = None
         #: The longest gap of any topic over the last change of generation, in ms.
@@ -221,16 +223,21 @@ class Subscriber:
             self._on_frames(feed, [frame])
 
     def _join(self, entry: PublisherEntry) -> None:
-        """Another generation of an adapter that has one already: splice them."""
+        """Another generation of an adapter: splice it to the one that is there, or was."""
         others = [feed for (name, _), feed in self._feeds.items() if name == entry.adapter]
-        if not others:
-            return
         joint = self._splices.get(entry.adapter)
-        if joint is None:
-            leader = min(feed.entry.generation for feed in others)
-            joint = self._splices[entry.adapter] = _Joint(Splice(leader, self._last))
-        joint.splice.follow(entry.generation)
-        joint.alone_since = None
+        if others:
+            if joint is None:
+                leader = min(feed.entry.generation for feed in others)
+                joint = self._splices[entry.adapter] = _Joint(Splice(leader, self._last))
+            joint.splice.follow(entry.generation)
+            joint.alone_since, joint.overlaps = None, True
+        elif entry.adapter in self._known:
+            splice = Splice(entry.generation, self._last, resumed=True)
+            joint = self._splices[entry.adapter] = _Joint(splice, self._clock.monotonic())
+        else:
+            self._known.add(entry.adapter)
+            return
         if self._splicer is None or self._splicer.done():
             self._splicer = asyncio.get_running_loop().create_task(self._tick())
 
@@ -263,7 +270,8 @@ class Subscriber:
                 if leader is not None:
                     self._deliver(leader, joint.splice.tick(now))
                 if joint.alone_since is not None:
-                    self.last_gap_ms = joint.splice.longest_gap_ns / 1e6
+                    if joint.overlaps:
+                        self.last_gap_ms = joint.splice.longest_gap_ns / 1e6
                     if now - joint.alone_since >= _SPLICE_LINGER_S:
                         del self._splices[adapter]
 
@@ -271,7 +279,9 @@ class Subscriber:
 class _Joint:
     """A splice, the broker states that its followers told, and since when one is alone."""
 
-    def __init__(self, splice: Splice) -> None:
+    def __init__(self, splice: Splice, alone_since: float | None = None) -> None:
         self.splice = splice
         self.states: dict[int, Frame] = {}
-        self.alone_since: float | None = None
+        self.alone_since = alone_since
+        #: Whether there were two at a time; else there is no gap of a hand-over to tell.
+        self.overlaps = alone_since is None

@@ -28,6 +28,7 @@ from simulators.client import Client
 from simulators.errors import DataError, ListenError
 from simulators.gate import Gate, as_request
 from simulators.market import IST, Market, Snapshot
+from simulators.numbered import NumberedMarket
 from simulators.playback import Playback
 from simulators.recorded import load
 from simulators.registry import simulator
@@ -172,6 +173,8 @@ class SimulatorServer:
         day = session_date(settings)
         if day is not None:
             start_ms = int(dt.datetime.combine(day, OPENING_TIME).timestamp() * 1000)
+        if settings.market == "numbered":
+            return NumberedMarket(rate=settings.rate, start_ms=start_ms)
         return SyntheticMarket(seed=settings.seed, rate=settings.rate, start_ms=start_ms)
 
     async def _serve(self, connection: ServerConnection) -> None:

@@ -27,6 +27,8 @@ def check(settings: SimulatorSettings) -> None:
         raise SettingsError(f"rate is more than 0 ticks a second, was {settings.rate}")
     if settings.master and not settings.data:
         raise SettingsError("master names recorded instruments; it needs data")
+    if settings.market != "synthetic" and settings.data:
+        raise SettingsError("market says what is made up; it cannot be with data")
     session_date(settings)
 
 

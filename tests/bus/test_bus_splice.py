@@ -12,31 +12,34 @@ END = -1
 TOPIC = b"ZERODHA_NSE_SBIN_QUOTE"
 
 
-def tick(number, *, topic=TOPIC, own_clock=0):
-    """Tick `number` of a stream; with a clock of the adapter's own its stamp differs."""
+def tick(number, *, topic=TOPIC, own_clock=0, bare=False):
+    """Tick `number` of a stream; with a clock of the adapter's own its stamp differs. A bare one
+    has a price and nothing that tells its place, as in mode LTP."""
+    volume = {} if bare else {"volume": 1 + number}
     payload = msgspec.json.encode(
-        {"symbol": "SBIN", "ltp": 100.0, "volume": 1 + number, "timestamp": 1000 + own_clock}
+        {"symbol": "SBIN", "ltp": 100.0 + number, **volume, "timestamp": 1000 + own_clock}
     )
     return Frame(topic, Kind.TICK, OWN_CLOCK if own_clock else 0, 1, 1, 0, payload)
 
 
 def numbers(frames):
-    return [msgspec.json.decode(frame.payload)["volume"] - 1 for frame in frames]
+    return [msgspec.json.decode(frame.payload)["ltp"] - 100 for frame in frames]
 
 
 @st.composite
 def overlaps(draw):
     """The old one sends 0..cut and ends, the new one from join <= cut + 1 on.
 
-    The new one may be greeted by the tick before `join`, which the old one was sent before,
-    and which has arrived. Beyond that the order of arrival is any that keeps each one's own.
+    The new one may be greeted, once or again, by the tick before `join`, which the old one was
+    sent before, and which has arrived. Beyond that the order of arrival is any that keeps each
+    one's own.
     """
     total = draw(st.integers(1, 30))
     cut = draw(st.integers(0, total - 1))
     join = draw(st.integers(0, cut + 1))
-    greeted = join > 0 and draw(st.booleans())
+    greeted = draw(st.integers(0, 3)) if join > 0 else 0
     old = [(OLD, number) for number in range(cut + 1)] + [(OLD, END)]
-    new = [(NEW, number) for number in range(join - greeted, total)]
+    new = [(NEW, join - 1)] * greeted + [(NEW, number) for number in range(join, total)]
     arrived = old[:join] if greeted else []
     rest = [old[len(arrived) :], new]
     while rest[0] and rest[1]:
@@ -44,9 +47,9 @@ def overlaps(draw):
     return total, arrived + rest[0] + rest[1]
 
 
-@given(overlaps(), st.booleans())
+@given(overlaps(), st.booleans(), st.booleans())
 @settings(max_examples=1000)
-def test_every_interleaving_gives_each_tick_once_and_in_order(overlap, own_clock):
+def test_every_interleaving_gives_each_tick_once_and_in_order(overlap, own_clock, bare):
     total, arrivals = overlap
     splice = Splice(OLD, {})
     splice.follow(NEW)
@@ -55,10 +58,19 @@ def test_every_interleaving_gives_each_tick_once_and_in_order(overlap, own_clock
         if number == END:
             out += splice.end(generation)
         else:
-            out += splice.take(generation, [tick(number, own_clock=own_clock and stamp)], 0.0)
+            one = tick(number, own_clock=own_clock and stamp, bare=bare)
+            out += splice.take(generation, [one], 0.0)
     assert numbers(out) == list(range(total))
     assert splice.leader == NEW
     assert numbers(splice.take(NEW, [tick(total)], 0.0)) == [total]
+
+
+def test_a_greeting_in_another_form_never_comes_after_what_it_repeats():
+    splice = Splice(OLD, {TOPIC: tick(3, bare=True)})
+    splice.follow(NEW)
+    splice.take(OLD, [tick(4, bare=True), tick(5, bare=True)], 0.0)
+    splice.take(NEW, [tick(4), tick(5, bare=True), tick(6, bare=True)], 0.0)
+    assert numbers(splice.tick(HOLD_S)) == [6]
 
 
 def test_the_greeting_that_repeats_what_was_delivered_before_the_splice_is_dropped():
@@ -67,6 +79,20 @@ def test_the_greeting_that_repeats_what_was_delivered_before_the_splice_is_dropp
     assert splice.take(NEW, [tick(7)], 0.0) == []
     assert splice.end(OLD) == []
     assert splice.duplicates_total == 1
+
+
+def test_the_greeting_after_the_end_of_a_silent_generation_is_dropped():
+    splice = Splice(OLD, {TOPIC: tick(7)})
+    splice.follow(NEW)
+    splice.end(OLD)
+    assert numbers(splice.take(NEW, [tick(7), tick(7), tick(8), tick(8)], 0.0)) == [8, 8]
+
+
+def test_one_that_begins_after_the_other_ended_repeats_nothing():
+    splice = Splice(NEW, {TOPIC: tick(7, own_clock=4, bare=True)}, resumed=True)
+    greeting = [tick(7, own_clock=5, bare=True)] * 2
+    assert splice.take(NEW, greeting, 0.0) == []
+    assert numbers(splice.take(NEW, [tick(9, bare=True), tick(9, bare=True)], 0.0)) == [9, 9]
 
 
 def test_a_silent_leader_loses_the_topic_and_its_late_ticks_are_dropped():

@@ -76,7 +76,7 @@ def test_restarts_in_a_row_lose_nothing_and_repeat_nothing(system):
     key = one.key()
     readers = [Reader(one, key, instruments), Reader(one, key, instruments[:10])]
     time.sleep(1.0)
-    restarts = int(os.environ.get("OPENALGO_STREAM_TEST_RESTARTS", "4"))
+    restarts = int(os.environ.get("OPENALGO_STREAM_TEST_RESTARTS", "2"))
     for _ in range(restarts):
         told = one.run("restart", "zerodha").stdout
         assert "it has subscribed" in told

@@ -56,6 +56,12 @@ def test_senseless_setting_is_refused_by_name(settings):
         SimulatorServer(SimulatorSettings(broker="zerodha", **settings))
 
 
+def test_a_recording_and_a_made_up_market_exclude_each_other():
+    settings = SimulatorSettings(broker="zerodha", market="numbered", data="file")
+    with pytest.raises(SettingsError, match="market"):
+        SimulatorServer(settings)
+
+
 def test_unknown_setting_is_refused():
     with pytest.raises(msgspec.ValidationError, match="sped"):
         msgspec.convert({"sped": 1}, SimulatorSettings)

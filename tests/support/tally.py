@@ -1,0 +1,92 @@
+"""Clients of the numbered market, and what is wrong with the numbers that they get."""
+
+import collections
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+
+from websockets.exceptions import ConnectionClosed
+
+#: Fifty instruments that count (simulators/numbered.py).
+SYMBOLS = [f"COUNT{n:02}" for n in range(50)]
+
+
+@dataclass
+class Tally:
+    """The numbers of each symbol, as they come; pure."""
+
+    received: int = 0
+    last: dict[str, int] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
+    #: When the last number of each symbol came.
+    at: dict[str, float] = field(default_factory=dict)
+    #: (time, symbol, last number, this number)
+    twice: list = field(default_factory=list)
+    back: list = field(default_factory=list)
+    missed: list = field(default_factory=list)
+    #: Longest time between two numbers of a symbol, seconds.
+    longest: dict[str, float] = field(default_factory=lambda: collections.defaultdict(float))
+
+    def note(self, symbol: str, number: int, now: float) -> None:
+        self.received += 1
+        last = self.last.get(symbol)
+        if last is None:
+            self.first[symbol] = number
+        else:
+            self.longest[symbol] = max(self.longest[symbol], now - self.at[symbol])
+            if number != last + 1:
+                wrong = (
+                    self.twice if number == last else self.back if number < last else self.missed
+                )
+                wrong.append((now, symbol, last, number))
+        self.last[symbol] = max(number, last or 0)
+        self.at[symbol] = now
+
+    def assert_exactly_once(self, symbols):
+        """Every number from the first on, once and in order."""
+        assert self.last.keys() == set(symbols)
+        assert not self.missed, self.missed[:10]
+        assert not self.twice, self.twice[:10]
+        assert not self.back, self.back[:10]
+        assert self.received == sum(self.last[s] - self.first[s] + 1 for s in symbols)
+
+
+class Counting(threading.Thread):
+    """A client that keeps a tally of everything it gets, until it is stopped."""
+
+    def __init__(self, system, key, symbols, mode=1):
+        super().__init__(daemon=True)
+        self.tally = Tally()
+        self.closed = ""
+        #: Messages that are no ticks.
+        self.told = []
+        self._context = system.connect(key)
+        self._client = self._context.__enter__()
+        wanted = [{"symbol": symbol, "exchange": "NSE"} for symbol in symbols]
+        self._client.send(json.dumps({"action": "subscribe", "mode": mode, "symbols": wanted}))
+        self._done = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self._done.is_set():
+            try:
+                message = json.loads(self._client.recv(timeout=0.5))
+            except TimeoutError:
+                continue
+            except ConnectionClosed as closed:
+                self.closed = str(closed)
+                return
+            if message.get("type") == "market_data":
+                self.tally.note(message["symbol"], round(message["data"]["ltp"]), time.monotonic())
+            else:
+                self.told.append(message)
+
+    def forget(self):
+        """Begin anew: a change of a symbol's mode at the broker repeats its last tick."""
+        self.tally = Tally()
+
+    def stop(self):
+        self._done.set()
+        self.join(5)
+        self._context.__exit__(None, None, None)
