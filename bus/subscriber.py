@@ -231,6 +231,7 @@ class Subscriber:
                 leader = min(feed.entry.generation for feed in others)
                 joint = self._splices[entry.adapter] = _Joint(Splice(leader, self._last))
             joint.splice.follow(entry.generation)
+            joint.splice.longest_gap_ns = 0  # of this hand-over, not of one just before
             joint.alone_since, joint.overlaps = None, True
         elif entry.adapter in self._known:
             splice = Splice(entry.generation, self._last, resumed=True)
