@@ -7,7 +7,7 @@ again when one reconnects, and withdraws it when one dies.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import zmq
@@ -19,6 +19,7 @@ from bus.events import EndOfStream, encode_event
 from bus.frames import Kind
 from bus.secret import Secret
 from bus.topics import EVENT_MARK, NUL, event_topic
+from bus.transport import Sender
 
 _SUBSCRIBE: Final = 1
 _SUBSCRIBE_BYTE: Final = bytes((_SUBSCRIBE,))
@@ -33,7 +34,10 @@ class Demand(NamedTuple):
 
 
 class Publisher:
-    """Publishes frames and reports demand. Made inside a running event loop."""
+    """Publishes frames and reports demand. Made inside a running event loop.
+
+    Every frame also goes to each of `lanes` (`bus.transport`), which are closed with it.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class Publisher:
         secret: Secret,
         on_demand: Callable[[list[Demand]], None],
         clock: Clock | None = None,
+        lanes: Sequence[Sender] = (),
     ) -> None:
         self.adapter = adapter
         self.generation = generation
@@ -58,6 +63,7 @@ class Publisher:
         self._socket.bind(sockets.LOOPBACK_ANY_PORT)
         self.endpoint = sockets.bound_endpoint(self._socket)
         self._send = self._socket.send
+        self._lanes = lanes
         self._drain = Drain(self._socket, self._socket.recv, self._demanded)
 
     def publish(self, topic: bytes, payload: bytes, received_ns: int, flags: int = 0) -> None:
@@ -88,13 +94,16 @@ class Publisher:
         self.publish_event(encode_event(EndOfStream()), self._clock.unix_ns())
         self._drain.close()
         self._socket.close()
+        for lane in self._lanes:
+            lane.close()
 
     def _emit(self, topic: bytes, kind: Kind, flags: int, received_ns: int, payload: bytes) -> None:
         sequence = self._sequences.get(topic, 0) + 1
         self._sequences[topic] = sequence
-        self._send(
-            frames.encode(topic, kind, flags, self.generation, sequence, received_ns, payload)
-        )
+        frame = frames.encode(topic, kind, flags, self.generation, sequence, received_ns, payload)
+        self._send(frame)
+        for lane in self._lanes:
+            lane.send(frame)
         self.published_total += 1
         self._drain.kick()  # the send may have eaten the edge that announced a subscription
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
 import zmq
 
-from bus import frames, sockets, welcome
+from bus import frames, welcome
 from bus.clock import Clock, SystemClock
-from bus.drain import Drain
 from bus.errors import FrameError
 from bus.events import BrokerState, EndOfStream, decode_event
 from bus.frames import Frame, Kind
@@ -27,6 +27,7 @@ from bus.messages import PublisherEntry
 from bus.secret import Secret
 from bus.splice import Splice
 from bus.topics import WELCOME_TOPIC, event_topic
+from bus.transport import Connect, ZeroMq
 
 EVERYTHING: Final = b""
 _WELCOME: Final = WELCOME_TOPIC[:-1]
@@ -40,11 +41,7 @@ class Feed:
     """The stream of one publisher generation, believed once its welcome is genuine."""
 
     def __init__(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        entry: PublisherEntry,
-        secret: Secret,
-        on_frames: OnFrames,
+        self, connect: Connect, entry: PublisherEntry, secret: Secret, on_frames: OnFrames
     ) -> None:
         self.entry = entry
         self.trusted = False
@@ -54,23 +51,18 @@ class Feed:
         self.loss = LossCounter()
         self._secret = secret
         self._on_frames = on_frames
-        self._socket = sockets.subscriber(context)
-        self._socket.subscribe(WELCOME_TOPIC)
-        self._socket.connect(entry.endpoint)
-        self._drain = Drain(self._socket, self._socket.recv, self._received)
+        self._receiver = connect(entry, self._received)
+        self._receiver.subscribe(WELCOME_TOPIC)
 
     def subscribe(self, topic: bytes) -> None:
-        self._socket.subscribe(topic)
-        self._drain.kick()
+        self._receiver.subscribe(topic)
 
     def unsubscribe(self, topic: bytes) -> None:
-        self._socket.unsubscribe(topic)
+        self._receiver.unsubscribe(topic)
         self.loss.forget(topic[:-1])
-        self._drain.kick()
 
     def close(self) -> None:
-        self._drain.close()
-        self._socket.close()
+        self._receiver.close()
 
     def _received(self, batch: list[bytes]) -> None:
         decode, note = frames.decode, self.loss.note
@@ -106,7 +98,8 @@ class Subscriber:
     """All feeds of one consumer. Made inside a running event loop.
 
     `on_frames(feed, frames)` gets each batch, in order per publisher. With `tap` the
-    consumer gets whatever flows and causes no demand.
+    consumer gets whatever flows and causes no demand. `connect` is the transport; ZeroMQ
+    when left out.
     """
 
     def __init__(
@@ -117,8 +110,9 @@ class Subscriber:
         on_frames: OnFrames,
         tap: bool = False,
         clock: Clock | None = None,
+        connect: Connect | None = None,
     ) -> None:
-        self._context = context
+        self._connect = connect or partial(ZeroMq, context)
         self._secret = secret
         self._on_frames = on_frames
         self._tap = tap
@@ -178,7 +172,7 @@ class Subscriber:
 
     def _open(self, entry: PublisherEntry) -> Feed:
         self._join(entry)
-        feed = Feed(self._context, entry, self._secret, self._received)
+        feed = Feed(self._connect, entry, self._secret, self._received)
         feed.subscribe(EVERYTHING if self._tap else event_topic(entry.adapter))
         for topic in self._wanted.get(entry.adapter, ()):
             feed.subscribe(topic)

@@ -6,26 +6,25 @@ when the process is spawned, not before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
-from bus.access import AccessSettings
 from bus.settings import (
     AdapterBootstrap,
     AdapterEntry,
     AdapterSettings,
-    MarketDataBootstrap,
     MarketSettings,
     ProxyBootstrap,
     SimulatorSettings,
-    TapSettings,
 )
 from supervisor import workers
 from supervisor.config import Config
+from supervisor.consumers import CONSUMERS, Consumer
 from supervisor.managed import Managed
 from supervisor.paths import StatePaths
 from supervisor.vault import Vault
@@ -55,27 +54,13 @@ def processes(
         for name, settings in config.adapters.items()
     ]
     entries = [AdapterEntry(name, a.broker, a.user) for name, a in config.adapters.items()]
-    access = AccessSettings(
-        roles=config.roles, limits=config.limits, openalgo=config.openalgo, jwt=config.jwt
-    )
     proxy_settings = ProxyBootstrap(
-        proxy=config.proxy, adapters=entries, keys_path=str(paths.keys), access=access
-    )
-    marketdata_settings = MarketDataBootstrap(
-        marketdata=config.marketdata,
-        market=config.market,
-        keys_path=str(paths.keys),
-        # The proxy listens on OpenAlgo's bus: one address cannot be bound twice.
-        access=msgspec.structs.replace(
-            access, openalgo=msgspec.structs.replace(config.openalgo, bus="")
-        ),
-        state=str(paths.root),
+        proxy=config.proxy, adapters=entries, keys_path=str(paths.keys), access=config.access
     )
     made = [
         *simulators.values(),
         *adapters,
-        _marketdata(marketdata_settings, paths, random),
-        *([_tap(config.tap, paths, random)] if config.tap.enabled else []),
+        *_consumers(config, paths, random),
         *workers.proxies(proxy_settings, paths, random),
     ]
     for process in made:
@@ -92,20 +77,19 @@ def _limit(config: Config, name: str) -> int | None:
     return limit_mb * 1_000_000 if limit_mb else None
 
 
-def _marketdata(boot: MarketDataBootstrap, paths: StatePaths, random: Random) -> Managed:
-    """Its second life gets the port of its first, so that its clients find it again."""
+def _consumers(config: Config, paths: StatePaths, random: Random) -> Iterator[Managed]:
+    """Those that are switched on."""
+    for consumer in CONSUMERS:
+        if consumer.settings(config, paths, "") is not None:
+            yield _consumer(consumer, config, paths, random)
 
-    def current() -> MarketDataBootstrap:
-        port = boot.marketdata.port or _port_of(managed.last_endpoint)
-        settings = msgspec.structs.replace(boot.marketdata, port=port)
-        return msgspec.structs.replace(boot, marketdata=settings)
 
-    managed = Managed("marketdata", "marketdata", current, paths.log("marketdata"), random)
+def _consumer(consumer: Consumer, config: Config, paths: StatePaths, random: Random) -> Managed:
+    def current() -> Struct | None:
+        return consumer.settings(config, paths, managed.last_endpoint)
+
+    managed = Managed(consumer.role, consumer.role, current, paths.log(consumer.role), random)
     return managed
-
-
-def _tap(settings: TapSettings, paths: StatePaths, random: Random) -> Managed:
-    return Managed("tap", "tap", lambda: settings, paths.log("tap"), random)
 
 
 def _simulator(

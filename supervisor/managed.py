@@ -16,6 +16,7 @@ from bus.process import Bootstrap
 from bus.secret import Secret, encode_secret
 from bus.settings import Role
 from supervisor.births import Preload
+from supervisor.consumers import CONSUMERS
 from supervisor.handles import Handle, explain_exit
 from supervisor.lifecycle import ALIVE, SERVING, Action, Lifecycle, Signal, State
 from supervisor.logfiles import last_lines
@@ -27,9 +28,8 @@ from supervisor.spawning import Spawner
 MODULES: Final[dict[Role, str]] = {
     "adapter": "adapters",
     "proxy": "proxy",
-    "marketdata": "marketdata",
     "simulator": "simulators",
-    "tap": "proxy.tap",
+    **{consumer.role: consumer.module for consumer in CONSUMERS},
 }
 
 #: Lines of its output in the status of a process that keeps failing.

@@ -1,6 +1,6 @@
 """In which order processes start and stop.
 
-Simulators, adapters and the market-data service first, the proxy last; stopped in reverse, so
+Simulators, adapters and the other consumers first, the proxy last; stopped in reverse, so
 that clients are told before their feeds end.
 """
 
@@ -11,11 +11,16 @@ from typing import Final, Protocol
 
 from bus.clock import Clock
 from bus.settings import Role
+from supervisor.consumers import CONSUMERS
 from supervisor.fleet import Fleet
 from supervisor.lifecycle import Action
 from supervisor.managed import Managed
 
-START_ORDER: Final[tuple[Role, ...]] = ("simulator", "adapter", "marketdata", "tap", "proxy")
+START_ORDER: Final[tuple[Role, ...]] = (
+    *("simulator", "adapter"),
+    *(consumer.role for consumer in CONSUMERS),
+    "proxy",
+)
 _START_S: Final = 20.0
 #: Longer than a lifecycle takes from asking to killing.
 STOP_S: Final = 20.0

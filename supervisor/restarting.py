@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from bus.clock import Clock
+from supervisor.consumers import CONSUMERS
 from supervisor.fleet import Fleet
 from supervisor.handover import Handover, Phase, Step, View
 from supervisor.lifecycle import Action, Signal, State
@@ -20,7 +21,7 @@ _FRESH_S: Final = 1.5
 #: What the proxy's clients got from the new generation by then tells the gaps.
 _GAP_WAIT_S: Final = 0.5
 #: Roles that can run twice for a while. The proxy cannot yet: its port is its clients'.
-_CAN_OVERLAP: Final = frozenset({"adapter", "marketdata"})
+_CAN_OVERLAP: Final = frozenset({"adapter", *(c.role for c in CONSUMERS if c.may_overlap)})
 
 
 class Progress:

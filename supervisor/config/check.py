@@ -13,9 +13,10 @@ from msgspec import Struct
 from bus.secret import decode_secret
 from bus.topics import broker_word, is_adapter_name
 from supervisor.config.schema import NAMED_SECTIONS, Config
+from supervisor.consumers import CONSUMERS
 
 #: Names of processes that adapters and simulators cannot take.
-RESERVED_NAMES: Final = frozenset({"proxy", "marketdata", "supervisor", "tap"})
+RESERVED_NAMES: Final = frozenset({"proxy", "supervisor", *(c.role for c in CONSUMERS)})
 _PROXY_WORKER: Final = re.compile(r"proxy-\d+")
 
 

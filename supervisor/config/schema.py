@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bus.access import JwtSettings, LimitSettings, OpenAlgoSettings, RoleSettings
+from bus.access import AccessSettings, JwtSettings, LimitSettings, OpenAlgoSettings, RoleSettings
 from bus.settings import (
     AdapterSettings,
     MarketDataSettings,
@@ -62,6 +62,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: LimitSettings = LimitSettings()
     openalgo: OpenAlgoSettings = OpenAlgoSettings()
     jwt: JwtSettings = JwtSettings()
+
+    @property
+    def access(self) -> AccessSettings:
+        """Who may use the runtime, and how much of it."""
+        return AccessSettings(
+            roles=self.roles, limits=self.limits, openalgo=self.openalgo, jwt=self.jwt
+        )
 
     @property
     def state(self) -> Path:

@@ -1,0 +1,75 @@
+"""What carries frames from a publisher to a consumer, and ZeroMQ, which always does.
+
+ZeroMQ also carries what only it can: demand and the signed welcome. A further transport on
+the same host (shared memory) is a `Sender` that the publisher is given as a *lane*, and a
+`Connect` that the consumer's `Subscriber` is given in place of `ZeroMq`. Frames are whole
+(`bus.frames`): nothing above a transport knows which one they came by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import zmq
+
+from bus import sockets
+from bus.drain import Drain
+from bus.messages import PublisherEntry
+
+#: Takes the frames that have arrived, in order, in the consumer's event loop.
+OnBatch: TypeAlias = Callable[[list[bytes]], None]
+
+
+class Sender(Protocol):
+    """The publisher's end of a further transport: one writer, any number of readers."""
+
+    def send(self, frame: bytes) -> None:
+        """Never blocks; a reader too slow for it sees a hole in the sequences."""
+        ...
+
+    def close(self) -> None:
+        """Nothing follows. What the system lent is given back."""
+        ...
+
+
+class Receiver(Protocol):
+    """The consumer's end, for one publisher generation; reconnects by itself.
+
+    The first frame of each connection is the publisher's welcome: nothing is believed before.
+    """
+
+    def subscribe(self, topic: bytes) -> None:
+        """Have what begins with these bytes; one that ends in NUL is demand."""
+        ...
+
+    def unsubscribe(self, topic: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+#: Makes the receiving end for a publisher of the directory, inside a running event loop.
+Connect: TypeAlias = Callable[[PublisherEntry, OnBatch], Receiver]
+
+
+class ZeroMq:
+    """A SUB socket (`Receiver`)."""
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], entry: PublisherEntry, on_batch: OnBatch
+    ) -> None:
+        self._socket = sockets.subscriber(context)
+        self._socket.connect(entry.endpoint)
+        self._drain = Drain(self._socket, self._socket.recv, on_batch)
+
+    def subscribe(self, topic: bytes) -> None:
+        self._socket.subscribe(topic)
+        self._drain.kick()
+
+    def unsubscribe(self, topic: bytes) -> None:
+        self._socket.unsubscribe(topic)
+        self._drain.kick()
+
+    def close(self) -> None:
+        self._drain.close()
+        self._socket.close()

@@ -1,0 +1,55 @@
+"""The processes that read the bus beside the proxy: which there are, and what each is told.
+
+A further one is a package with a `bus.process.Service`, a section of the configuration, a
+`Role`, and a line here; everything else (names, order, restarts, status) follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bus.settings import MarketDataBootstrap, Role, TapSettings
+from supervisor.config.schema import Config
+from supervisor.paths import StatePaths
+
+
+class Consumer(NamedTuple):
+    """One supervised consumer; its role is its name."""
+
+    role: Role
+    #: What is started: `python -m module`.
+    module: str
+    #: What it is told at birth, from the configuration and the endpoint of its life before,
+    #: empty at first; None: it is switched off.
+    settings: Callable[[Config, StatePaths, str], Struct | None]
+    #: Whether two generations may run at once, so that a restart can hand over.
+    may_overlap: bool = False
+
+
+def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> MarketDataBootstrap:
+    """Its second life gets the port of its first, so that its clients find it again."""
+    port = config.marketdata.port or int(last_endpoint.rpartition(":")[2] or 0)
+    # The proxy listens on OpenAlgo's bus: one address cannot be bound twice.
+    access = replace(config.access, openalgo=replace(config.openalgo, bus=""))
+    return MarketDataBootstrap(
+        marketdata=replace(config.marketdata, port=port),
+        market=config.market,
+        keys_path=str(paths.keys),
+        access=access,
+        state=str(paths.root),
+    )
+
+
+def _tap(config: Config, paths: StatePaths, last_endpoint: str) -> TapSettings | None:
+    return config.tap if config.tap.enabled else None
+
+
+#: In the order in which they start: after the adapters, before the proxy.
+CONSUMERS: Final = (
+    Consumer("marketdata", "marketdata", _marketdata, may_overlap=True),
+    Consumer("tap", "proxy.tap", _tap),
+)
