@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from adapters import registry
+from adapters.errors import UnknownBrokerError
 from adapters.runner import AdapterService
-from bus.process import Bootstrap, Host, run
+from adapters.source import Source
+from adapters.source_runner import SourceService
+from bus.exits import Exit
+from bus.process import Bootstrap, ExitError, Host, Service, run
 from bus.settings import AdapterBootstrap
 
 
-def _build(host: Host, boot: Bootstrap) -> AdapterService:
-    return AdapterService(host, boot.settings_as(AdapterBootstrap))
+def _build(host: Host, boot: Bootstrap) -> Service:
+    settings = boot.settings_as(AdapterBootstrap)
+    try:
+        found = registry.find_any(settings.adapter.broker or host.name)
+    except UnknownBrokerError as error:
+        raise ExitError(Exit.CONFIGURATION, str(error)) from None
+    if isinstance(found, Source):
+        return SourceService(host, settings, found)
+    return AdapterService(host, settings, broker=found)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ AdapterError
 |   +-- BrokerError         the broker says no; `verdict` tells what that means for us
 +-- UnknownBrokerError      no broker of that name
 +-- CredentialsError        a credential that the broker needs is not configured
++-- OptionsError            options that a source does not know
 +-- InstrumentsError        an instrument master that cannot be used
 |   +-- FetchError          one that could not be fetched now; worth another try
 +-- FrameFileError          a file of recorded frames that cannot be used
@@ -74,6 +75,10 @@ class UnknownBrokerError(AdapterError):
 
 class CredentialsError(AdapterError):
     """A credential that the broker needs is missing or empty."""
+
+
+class OptionsError(AdapterError):
+    """`[adapters.NAME.options]` that the adapter's source does not understand."""
 
 
 class InstrumentsError(AdapterError):

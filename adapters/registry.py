@@ -1,7 +1,7 @@
-"""Brokers by name: those of this package, and those of installed packages.
+"""Brokers and sources by name: those of the project, and those of installed packages.
 
-A third party adds a broker with an entry point in the group `openalgo_stream.brokers` whose
-object is a `Broker`. A module is imported only when its broker is asked for.
+A third party adds one with an entry point in the group `openalgo_stream.brokers` whose object
+is a `Broker` or a `Source`. A module is imported only when it is asked for.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Final
 
 from adapters.broker import Broker
 from adapters.errors import UnknownBrokerError
+from adapters.source import Source
 
 ENTRY_POINTS: Final = "openalgo_stream.brokers"
 
-#: Name -> module that holds a `BROKER`.
+#: Name -> module that holds a `BROKER`, a `Broker` or a `Source`. A source's module may lie in
+#: another folder, beside what writes the medium that it reads; nothing here imports it.
 _BUILT_IN: Final = {
     "angel": "adapters.angel",
     "dhan": "adapters.dhan",
@@ -29,12 +31,24 @@ _BUILT_IN: Final = {
 
 
 def known() -> list[str]:
-    """The names of all brokers, built in and installed, sorted."""
+    """The names of all brokers and sources, built in and installed, sorted."""
     return sorted({*_BUILT_IN, *_installed()})
 
 
 def find(name: str) -> Broker:
-    """The broker of a name; a built-in one cannot be replaced by an installed one.
+    """The broker of a name.
+
+    Raises:
+        UnknownBrokerError: there is none, or it is a source.
+    """
+    entry = find_any(name)
+    if isinstance(entry, Source):
+        raise UnknownBrokerError(f"{name} has no wire protocol and no instruments of a broker")
+    return entry
+
+
+def find_any(name: str) -> Broker | Source:
+    """The broker or source of a name; a built-in one cannot be replaced by an installed one.
 
     Raises:
         UnknownBrokerError: lists the known, and names the nearest.
@@ -54,9 +68,10 @@ def _installed() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
-def _checked(name: str, found: object) -> Broker:
-    if not isinstance(found, Broker):
+def _checked(name: str, found: object) -> Broker | Source:
+    if not isinstance(found, Broker | Source):
         raise UnknownBrokerError(
-            f"broker {name!r}: its entry point gives a {type(found).__name__}, not a Broker"
+            f"broker {name!r}: its entry point gives a {type(found).__name__}, "
+            "not a Broker or Source"
         )
     return found

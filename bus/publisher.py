@@ -7,6 +7,7 @@ again when one reconnects, and withdraws it when one dies.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -36,7 +37,9 @@ class Demand(NamedTuple):
 class Publisher:
     """Publishes frames and reports demand. Made inside a running event loop.
 
-    Every frame also goes to each of `lanes` (`bus.transport`), which are closed with it.
+    Every frame also goes to each of `lanes` (`bus.transport`), which are closed with it. With
+    `lossless`, `relay` says that a consumer is full in place of losing its frames; for
+    sources that can wait. A live one cannot.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Publisher:
         on_demand: Callable[[list[Demand]], None],
         clock: Clock | None = None,
         lanes: Sequence[Sender] = (),
+        lossless: bool = False,
     ) -> None:
         self.adapter = adapter
         self.generation = generation
@@ -59,16 +63,38 @@ class Publisher:
         self._state = b""
         self._on_demand = on_demand
         self._clock = clock or SystemClock()
-        self._socket = sockets.publisher(context, welcome.make(secret, adapter, generation))
+        greeting = welcome.make(secret, adapter, generation)
+        self._socket = sockets.publisher(context, greeting, lossless=lossless)
         self._socket.bind(sockets.LOOPBACK_ANY_PORT)
         self.endpoint = sockets.bound_endpoint(self._socket)
         self._send = self._socket.send
         self._lanes = lanes
+        #: Frames that no consumer may miss and that one had no room for; only when lossless.
+        self._late: deque[bytes] = deque()
         self._drain = Drain(self._socket, self._socket.recv, self._demanded)
 
     def publish(self, topic: bytes, payload: bytes, received_ns: int, flags: int = 0) -> None:
         """Send a tick; `topic` ends in NUL. Never blocks: a consumer too slow sees a hole."""
         self._emit(topic, Kind.TICK, flags, received_ns, payload)
+
+    def relay(
+        self, topic: bytes, payload: bytes, received_ns: int, flags: int, sequence: int
+    ) -> bool:
+        """Send a tick under a sequence that it has already, from a recording or elsewhere.
+
+        False, and nobody got it: a consumer is full (`lossless`). Try again in a moment.
+        """
+        while self._late:
+            if not self._offer(self._late[0]):
+                return False
+            self._late.popleft()
+        frame = frames.encode(
+            topic, Kind.TICK, flags, self.generation, sequence, received_ns, payload
+        )
+        if not self._offer(frame):
+            return False
+        self._sequences[topic] = sequence
+        return True
 
     def publish_event(self, payload: bytes, received_ns: int) -> None:
         """Send an event about this adapter (`bus.events`)."""
@@ -101,11 +127,21 @@ class Publisher:
         sequence = self._sequences.get(topic, 0) + 1
         self._sequences[topic] = sequence
         frame = frames.encode(topic, kind, flags, self.generation, sequence, received_ns, payload)
-        self._send(frame)
+        if self._late or not self._offer(frame):
+            self._late.append(frame)
+
+    def _offer(self, frame: bytes) -> bool:
+        """Whether it was sent; without `lossless` it always is."""
+        try:
+            self._send(frame, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        finally:
+            self._drain.kick()  # the send may have eaten the edge that announced a subscription
         for lane in self._lanes:
             lane.send(frame)
         self.published_total += 1
-        self._drain.kick()  # the send may have eaten the edge that announced a subscription
+        return True
 
     def _demanded(self, batch: list[bytes]) -> None:
         """Subscription messages: 0x01 topic, or 0x00 topic. Taps and events are no demand."""

@@ -7,7 +7,7 @@ users.
 from __future__ import annotations
 
 from datetime import date, time
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -43,6 +43,9 @@ class AdapterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_rss_mb: Positive | None = None
     #: Whether clients are told of the account's orders, where the broker pushes them.
     orders: bool = True
+    #: What the broker's own module asks for, beside all this; those of other machines and
+    #: recordings do (`adapters.source`).
+    options: dict[str, Any] = {}
     #: Whose account it is: only this user is told of its orders. Empty: every user whose role
     #: may have orders and whom this adapter feeds.
     user: str = ""

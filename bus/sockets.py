@@ -30,8 +30,13 @@ _HEARTBEAT_MS: Final = 1000
 _HEARTBEAT_TIMEOUT_MS: Final = 3000
 
 
-def publisher(context: zmq.Context[zmq.Socket[bytes]], welcome: bytes) -> zmq.Socket[bytes]:
-    """An XPUB that reports every subscription and greets each subscriber with `welcome`."""
+def publisher(
+    context: zmq.Context[zmq.Socket[bytes]], welcome: bytes, *, lossless: bool = False
+) -> zmq.Socket[bytes]:
+    """An XPUB that reports every subscription and greets each subscriber with `welcome`.
+
+    With `lossless` a send that a consumer has no room for raises `zmq.Again`.
+    """
     socket = _make(context, zmq.XPUB)
     socket.set(zmq.SNDHWM, DATA_HIGH_WATER_MARK)
     socket.set(zmq.RCVHWM, 0)  # subscriptions are never dropped
@@ -40,7 +45,8 @@ def publisher(context: zmq.Context[zmq.Socket[bytes]], welcome: bytes) -> zmq.So
     # its answer; withdrawals are counted by libzmq and seen once, when the last one leaves.
     socket.set(zmq.XPUB_VERBOSE, 1)
     # One slow consumer must not stop the others: its messages are dropped, and it sees holes.
-    socket.set(zmq.XPUB_NODROP, 0)
+    # Only what can wait (a recording) waits for it.
+    socket.set(zmq.XPUB_NODROP, int(lossless))
     socket.set(zmq.XPUB_WELCOME_MSG, welcome)
     return socket
 

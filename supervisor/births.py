@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Preload(Struct, frozen=True, tag=True):
-    """Import these modules, and call `find(name)` of the registry for these brokers."""
+    """Import these modules, and call `find_any(name)` of the registry for these brokers."""
 
     modules: list[str]
     brokers: list[str] = []

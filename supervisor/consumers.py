@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.settings import MarketDataBootstrap, Role, TapSettings
+from bus.settings import MarketDataBootstrap, Role
 from supervisor.config.schema import Config
 from supervisor.paths import StatePaths
 
@@ -44,12 +44,8 @@ def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> Market
     )
 
 
-def _tap(config: Config, paths: StatePaths, last_endpoint: str) -> TapSettings | None:
-    return config.tap if config.tap.enabled else None
-
-
 #: In the order in which they start: after the adapters, before the proxy.
 CONSUMERS: Final = (
     Consumer("marketdata", "marketdata", _marketdata, may_overlap=True),
-    Consumer("tap", "proxy.tap", _tap),
+    Consumer("tap", "proxy.tap", lambda config, *_: config.tap if config.tap.enabled else None),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import socket
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bus.settings import AdapterSettings
 from supervisor.config import Config
@@ -18,19 +18,20 @@ def problems(
     config: Config,
     *,
     brokers: Collection[str],
-    missing: Callable[[AdapterSettings], Sequence[str]],
+    lacking: Callable[[AdapterSettings], Sequence[str]],
     check_port: bool,
 ) -> list[str]:
     """Each with its key and what to do; empty if all is well.
 
-    `missing` names the credentials that an adapter of a known broker lacks.
+    `lacking` says what an adapter of a known broker cannot begin with, beginning with the key.
     """
-    found = [
-        f"adapters.{name}.broker: no broker {adapter.broker!r}; {_hint(adapter.broker, brokers)}"
-        for name, adapter in config.adapters.items()
-        if adapter.broker not in brokers
-    ]
-    found += _without_credentials(config, brokers, missing)
+    found: list[str] = []
+    for name, adapter in config.adapters.items():
+        if adapter.broker in brokers:
+            found += [f"adapters.{name}.{text}" for text in lacking(adapter)]
+        else:
+            hint = _hint(adapter.broker, brokers)
+            found.append(f"adapters.{name}.broker: no broker {adapter.broker!r}; {hint}")
     if not config.adapters:
         found.append("adapters: there is none; add an [adapters.NAME] table, or use --demo")
     if check_port:
@@ -38,18 +39,6 @@ def problems(
         if config.tap.enabled:
             found += _busy("tap", config.tap.host, config.tap.port)
     return found
-
-
-def _without_credentials(
-    config: Config,
-    brokers: Collection[str],
-    missing: Callable[[AdapterSettings], Sequence[str]],
-) -> Iterator[str]:
-    for name, adapter in config.adapters.items():
-        lacking = missing(adapter) if adapter.broker in brokers else ()
-        if lacking:
-            keys = ", ".join(f"adapters.{name}.credentials.{key}" for key in lacking)
-            yield f'{keys}: not set; {adapter.broker} needs it: a value, "env:VAR" or "file:PATH"'
 
 
 def _hint(broker: str, brokers: Collection[str]) -> str:

@@ -162,7 +162,7 @@ def preload(wanted: Preload) -> list[str]:
             failed.append(f"{name}: {error}")
     for broker in wanted.brokers:
         try:
-            importlib.import_module(_REGISTRY).find(broker)
+            importlib.import_module(_REGISTRY).find_any(broker)
         except Exception as error:
             logger.exception("the broker %s cannot be imported", broker)
             failed.append(f"{broker}: {error}")

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from adapters.broker import Broker, Stream
+    from adapters.source import Source
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def brokers(names: tuple[str, ...], as_json: bool) -> None:
-    """List brokers, built in and installed: modes, depth, limits, credentials.
+    """List brokers and other sources, built in and installed: modes, depth, limits, credentials.
 
     \b
     Examples:
@@ -26,7 +27,7 @@ def brokers(names: tuple[str, ...], as_json: bool) -> None:
     """
     from adapters import registry
 
-    told = [_told(registry.find(name)) for name in names or registry.known()]
+    told = [_told(registry.find_any(name)) for name in names or registry.known()]
     if as_json:
         click.echo(json.dumps(told))
         return
@@ -35,8 +36,32 @@ def brokers(names: tuple[str, ...], as_json: bool) -> None:
     Console().print(_table(told))
 
 
-def _told(broker: Broker) -> dict[str, Any]:
-    """A broker as JSON shows it."""
+def _told(entry: Broker | Source) -> dict[str, Any]:
+    """A broker or source as JSON shows it; a source has no streams."""
+    from adapters.source import Source
+
+    return _source(entry) if isinstance(entry, Source) else _broker(entry)
+
+
+def _source(source: Source) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "name": source.name,
+        "title": source.title,
+        "exchanges": list(source.exchanges),
+        "modes": [mode.name for mode in source.modes],
+        "depth_levels": [],
+        "orders": source.orders,
+        "credentials": list(source.credentials),
+        "options": [field.encode_name for field in msgspec.structs.fields(source.options)],
+        "may_overlap": source.may_overlap,
+        "connections": None,
+        "streams": [],
+    }
+
+
+def _broker(broker: Broker) -> dict[str, Any]:
     feeds = [stream for stream in broker.streams if stream.purpose == "ticks"]
     modes = {mode for stream in feeds for mode in stream.modes}
     return {
@@ -82,12 +107,12 @@ def _table(told: list[dict[str, Any]]) -> Table:
     for column in ("broker", "modes", "depth", "symbols", "orders", "credentials"):
         table.add_column(column, no_wrap=column != "credentials")
     for broker in told:
-        feed = next(s for s in broker["streams"] if s["purpose"] == "ticks")
+        feed = next((s for s in broker["streams"] if s["purpose"] == "ticks"), None)
         table.add_row(
             broker["name"],
             " ".join(broker["modes"]).lower(),
             " ".join(map(str, broker["depth_levels"])),
-            f"{feed['symbols_per_connection']} x {feed['connections']}",
+            f"{feed['symbols_per_connection']} x {feed['connections']}" if feed else "any",
             "yes" if broker["orders"] else "no",
             " ".join(broker["credentials"]) or "none",
         )

@@ -160,7 +160,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 def _adapters(instance: Instance, only: str | None) -> dict[str, AdapterSettings]:
-    """The configured adapters, or the one that is named."""
+    """The configured adapters, or the one that is named; all less those that have no master."""
     settings = config.load(instance.file)
     if instance.file is None:
         settings = with_demo(settings)
@@ -168,8 +168,22 @@ def _adapters(instance: Instance, only: str | None) -> dict[str, AdapterSettings
     if only is not None and only not in adapters:
         names = ", ".join(adapters) or "none"
         raise UserError(f"no adapter is named {only!r}", f"There are: {names}.")
-    aimed = {name: _aimed(instance, adapter) for name, adapter in adapters.items()}
-    return aimed if only is None else {only: aimed[only]}
+    return {
+        name: _aimed(instance, adapter)
+        for name, adapter in adapters.items()
+        if name == only or (only is None and not _is_source(adapter.broker))
+    }
+
+
+def _is_source(name: str) -> bool:
+    from adapters.errors import UnknownBrokerError
+    from adapters.registry import find_any
+    from adapters.source import Source
+
+    try:
+        return isinstance(find_any(name), Source)
+    except UnknownBrokerError:  # told where it is used
+        return False
 
 
 def _aimed(instance: Instance, adapter: AdapterSettings) -> AdapterSettings:

@@ -100,12 +100,13 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
 
 def problems_of(settings: Config, *, check_port: bool) -> list[str]:
     """What cannot work, beside what the file itself shows."""
-    from adapters.registry import find, known
+    from adapters.check import lacking
+    from adapters.registry import known
 
     return preflight.problems(
         settings,
         brokers=known(),
-        missing=lambda adapter: find(adapter.broker).missing(adapter.credentials),
+        lacking=lacking,
         check_port=check_port,
     )
 

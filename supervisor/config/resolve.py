@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +15,8 @@ from supervisor.config.schema import Config, PathSettings
 from supervisor.paths import default_state
 
 _MIN_JWT_SECRET_BYTES: Final = 32
+#: Last word of an option that names a path (`path`, `ca_file`).
+_PATH_WORDS: Final = frozenset({"path", "file", "folder"})
 
 
 def resolve(
@@ -33,6 +35,7 @@ def resolve(
                 for key, value in adapter.credentials.items()
             },
             instruments=_file(adapter.instruments, f"{where}.instruments", base, problems),
+            options=_options(adapter.options, base),
         )
     simulators = {
         name: msgspec.structs.replace(
@@ -102,6 +105,16 @@ def _file(value: str, where: str, base: Path, problems: list[str]) -> str:
     except OSError as error:
         problems.append(f"{where}: {path} cannot be read: {error.strerror}")
         return value
+
+
+def _options(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Options that name a path are relative to the file; who uses them looks at it."""
+    return {
+        key: str((base / value).absolute())
+        if isinstance(value, str) and value and key.split("_")[-1] in _PATH_WORDS
+        else value
+        for key, value in options.items()
+    }
 
 
 def _credential(

@@ -47,7 +47,7 @@ def test_installed_broker_is_found_but_replaces_none(installed):
     installed(Point("mine", BROKER), Point("zerodha", other), Point("odd", other))
     assert registry.find("mine") is BROKER
     assert registry.find("zerodha") is BROKER
-    with pytest.raises(UnknownBrokerError, match="a SimpleNamespace, not a Broker"):
+    with pytest.raises(UnknownBrokerError, match="a SimpleNamespace, not a Broker or Source"):
         registry.find("odd")
 
 
