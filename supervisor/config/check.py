@@ -5,18 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import Struct
 
 from bus.secret import decode_secret
+from bus.settings import Role
 from bus.topics import broker_word, is_adapter_name
 from supervisor.config.schema import NAMED_SECTIONS, Config
-from supervisor.consumers import CONSUMERS
 
 #: Names of processes that adapters and simulators cannot take.
-RESERVED_NAMES: Final = frozenset({"proxy", "supervisor", *(c.role for c in CONSUMERS)})
+RESERVED_NAMES: Final = frozenset({"supervisor", *get_args(Role)} - {"adapter", "simulator"})
 _PROXY_WORKER: Final = re.compile(r"proxy-\d+")
 
 
