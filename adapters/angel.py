@@ -10,7 +10,7 @@ Three kinds of connection: `feed`; `depth20`, the same server asked for twenty l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from msgspec import Struct
 from adapters.angel_master import read_master
 from adapters.angel_orders import read_order
 from adapters.angel_packets import DEPTH_20, EXCHANGE_TYPES, WIRE_MODES, read_packet
-from adapters.broker import Broker, MasterSource, OpenAlgoRow, Pace, Stream
+from adapters.broker import Broker, MasterSource, OpenAlgoLogin, OpenAlgoRow, Pace, Stream
 from adapters.codec import Account, Codec, Decoded, Handshake, Notice, WireFrame
 from adapters.errors import BrokerError, MalformedError
 from bus.topics import Mode
@@ -158,6 +158,16 @@ _PACE: Final = Pace(per_second=5.0, burst=5)
 _PING_S: Final = 10.0
 _SILENCE_S: Final = 30.0
 
+
+def _openalgo_login(login: OpenAlgoLogin) -> Mapping[str, str]:
+    return {
+        "api_key": login.api_key,
+        "access_token": login.auth,
+        "client_code": login.client_code,
+        "feed_token": login.feed_token,
+    }
+
+
 BROKER: Final = Broker(
     name="angel",
     title="Angel One",
@@ -208,4 +218,5 @@ BROKER: Final = Broker(
     master_reader=read_master,
     masters=_masters,
     openalgo_token=_openalgo_token,
+    openalgo_login=_openalgo_login,
 )

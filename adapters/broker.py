@@ -92,6 +92,20 @@ class OpenAlgoRow(NamedTuple):
     token: str
 
 
+class OpenAlgoLogin(NamedTuple):
+    """What OpenAlgo keeps of a login to a broker: the texts of its table `auth`, and the key of
+    the broker's app, which it is told in its environment."""
+
+    auth: str
+    feed_token: str
+    client_code: str
+    api_key: str
+
+
+def _plain_token(login: OpenAlgoLogin) -> Mapping[str, str]:
+    return {"access_token": login.auth}
+
+
 CodecFactory: TypeAlias = Callable[[Account, str], Codec]
 #: Reads a master's text; may raise InstrumentsError with the line.
 MasterReader: TypeAlias = Callable[[TextIO], Iterator[Instrument]]
@@ -122,6 +136,8 @@ class Broker(Struct, frozen=True, kw_only=True):
     #: The token of our master from a row of OpenAlgo's, empty: there is none. Without it,
     #: OpenAlgo's token is taken as it is.
     openalgo_token: Callable[[OpenAlgoRow], str] | None = None
+    #: Our credentials from a login of OpenAlgo's.
+    openalgo_login: Callable[[OpenAlgoLogin], Mapping[str, str]] = _plain_token
     #: Every `Tick.key` under which a token's ticks arrive; the token itself when left out.
     keys_of: Callable[[str], Sequence[Key]] | None = None
     #: Which stream carries a token in a mode, where that is not by exchange, mode and levels.

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from adapters.broker import Broker, MasterSource, OpenAlgoRow, Pace, Stream
+from adapters.broker import Broker, MasterSource, OpenAlgoLogin, OpenAlgoRow, Pace, Stream
 from adapters.codec import Account, Codec, Decoded, Handshake, Notice, WireFrame
 from adapters.dhan_depth import DepthReader
 from adapters.dhan_feed import FeedReader
@@ -165,6 +165,12 @@ FEED_STREAM: Final = Stream(
     silence_s=None,
 )
 
+
+def _openalgo_login(login: OpenAlgoLogin) -> Mapping[str, str]:
+    """OpenAlgo's key of the app is `client_id:::api_key`."""
+    return {"client_id": login.api_key.partition(":::")[0], "access_token": login.auth}
+
+
 BROKER: Final = Broker(
     name="dhan",
     title="Dhan",
@@ -215,4 +221,5 @@ BROKER: Final = Broker(
     master_reader=read_master,
     masters=masters,
     openalgo_token=openalgo_token,
+    openalgo_login=_openalgo_login,
 )

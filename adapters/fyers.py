@@ -10,9 +10,10 @@ Sources: fyers-apiv3 3.2.0 and its help pages; OpenAlgo for pool sizes and dead 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from adapters.broker import Broker, MasterSource, Pace, Stream
+from adapters.broker import Broker, MasterSource, OpenAlgoLogin, Pace, Stream
 from adapters.codec import Account, Codec
 from adapters.fyers_account import keys
 from adapters.fyers_hsm import Hsm
@@ -38,6 +39,12 @@ def _codec(account: Account, stream: str) -> Codec:
 
 def _masters(_: Account) -> tuple[MasterSource, ...]:
     return tuple(MasterSource(url=f"{MASTER_URL}/{name}") for name in MASTERS)
+
+
+def _openalgo_login(login: OpenAlgoLogin) -> Mapping[str, str]:
+    """OpenAlgo keeps the token; sockets want `APPID:TOKEN`, and the id is the app's key."""
+    whole = ":" in login.auth
+    return {"access_token": login.auth if whole else f"{login.api_key}:{login.auth}"}
 
 
 BROKER: Final = Broker(
@@ -89,5 +96,6 @@ BROKER: Final = Broker(
     master_reader=read_master,
     masters=_masters,
     openalgo_token=openalgo_token,
+    openalgo_login=_openalgo_login,
     keys_of=keys,
 )

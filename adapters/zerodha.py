@@ -9,14 +9,14 @@ kiteconnect 5.2.2; what only one of them says is marked.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
-from adapters.broker import Broker, MasterSource, OpenAlgoRow, Pace, Stream
+from adapters.broker import Broker, MasterSource, OpenAlgoLogin, OpenAlgoRow, Pace, Stream
 from adapters.codec import (
     Account,
     Book,
@@ -227,6 +227,12 @@ def _masters(account: Account) -> tuple[MasterSource, ...]:
     return (MasterSource(url=MASTER_URL, headers={**VERSION_HEADER, "Authorization": token}),)
 
 
+def _openalgo_login(login: OpenAlgoLogin) -> Mapping[str, str]:
+    """OpenAlgo keeps `api_key:access_token`."""
+    api_key, _, access_token = login.auth.partition(":")
+    return {"api_key": api_key, "access_token": access_token}
+
+
 BROKER: Final = Broker(
     name="zerodha",
     title="Zerodha",
@@ -253,5 +259,6 @@ BROKER: Final = Broker(
     master_reader=read_master,
     masters=_masters,
     openalgo_token=_openalgo_token,
+    openalgo_login=_openalgo_login,
     keys_of=_keys,
 )

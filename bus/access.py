@@ -78,6 +78,8 @@ class OpenAlgoSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: API_KEY_PEPPER and FERNET_SALT of that install.
     pepper: Secret = Secret("")
     fernet_salt: Secret = Secret("")
+    #: BROKER_API_KEY of that install, the key of the broker's app.
+    broker_api_key: Secret = Secret("")
     #: Role of its users here.
     role: str = DEFAULT_ROLE
     #: Seconds between looks at the database.

@@ -29,11 +29,25 @@ class KeyRow(NamedTuple):
     encrypted: str
 
 
+class LoginRow(NamedTuple):
+    """A user's login to a broker as it is stored; the tokens are encrypted."""
+
+    user: str
+    broker: str
+    auth: str
+    feed_token: str
+    client_code: str
+
+
 class Rows(NamedTuple):
-    """Keys, and the broker of each user that is logged in to one."""
+    """Keys, and the logins of users that are logged in to a broker."""
 
     keys: list[KeyRow]
-    brokers: dict[str, str]
+    logins: list[LoginRow]
+
+    @property
+    def brokers(self) -> dict[str, str]:
+        return {login.user: login.broker for login in self.logins}
 
 
 class OpenAlgoTables:
@@ -56,7 +70,7 @@ class OpenAlgoTables:
             version: int = db.execute("PRAGMA data_version").fetchone()[0]
             if version == self._version:
                 return None
-            rows = Rows(_keys(db), _brokers(db))
+            rows = Rows(_keys(db), _logins(db))
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise OpenAlgoError(f"OpenAlgo's database {self._path}: {error}") from error
@@ -94,13 +108,19 @@ def _keys(db: sqlite3.Connection) -> list[KeyRow]:
     ]
 
 
-def _brokers(db: sqlite3.Connection) -> dict[str, str]:
+def _logins(db: sqlite3.Connection) -> list[LoginRow]:
     """A row may be a logout's or a placeholder: revoked, or without a broker."""
-    return {
-        _text(row, "name"): broker
+    return [
+        LoginRow(
+            _text(row, "name"),
+            broker,
+            _text(row, "auth"),
+            _text(row, "feed_token"),
+            _text(row, "user_id"),
+        )
         for row in db.execute("SELECT * FROM auth")
         if (broker := _text(row, "broker")) and not _value(row, "is_revoked")
-    }
+    ]
 
 
 def _value(row: sqlite3.Row, column: str) -> Any:

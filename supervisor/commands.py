@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from bus import __version__
@@ -32,6 +33,7 @@ from bus.messages import (
     TokenRequest,
     ToProcess,
 )
+from bus.secret import Secret
 from supervisor.errors import UserError
 from supervisor.fleet import Fleet
 from supervisor.lifecycle import State
@@ -40,6 +42,8 @@ from supervisor.reloading import Reloader
 from supervisor.restarting import Progress, Restarter
 from supervisor.rollcall import ANSWER_WAIT_S, RollCall
 from supervisor.vault import Vault
+
+logger = logging.getLogger(__name__)
 
 
 class Shell(Protocol):
@@ -88,7 +92,7 @@ class Commands:
                 progress = self._restarts.get(name) or Progress()
                 reply(ProgressReply(list(progress.lines), progress.over, progress.failed))
             case TokenRequest():
-                reply(self._take_token(request))
+                reply(self.renew(request.name, {request.field: request.value}))
             case ReloadRequest():
                 reply(self._reload(request))
             case ClientsRequest():
@@ -119,12 +123,18 @@ class Commands:
         if self._is_under_way(RELOAD):
             return Refused("the configuration is being reloaded; try again when it is")
         progress = self._restarts[name] = Progress()
-        self._shell.begin(
-            self._restarter.restart(
-                process, progress, hard=request.hard, timeout_s=request.timeout_s
-            )
-        )
+        self._shell.begin(self._restart(process, progress, request))
         return Done(f"restarting {name}")
+
+    async def _restart(self, process: Managed, progress: Progress, request: RestartRequest) -> None:
+        """Told in the log, too: a restart may be nobody's command."""
+        await self._restarter.restart(
+            process, progress, hard=request.hard, timeout_s=request.timeout_s
+        )
+        if progress.failed:
+            logger.warning("%s", "; ".join(progress.lines[-2:]))
+        else:
+            logger.info("%s", progress.lines[-1])
 
     def _reload(self, request: ReloadRequest) -> Reply:
         busy = next((name for name in self._restarts if self._is_under_way(name)), None)
@@ -146,18 +156,20 @@ class Commands:
         progress = self._restarts.get(name)
         return progress is not None and not progress.over
 
-    def _take_token(self, request: TokenRequest) -> Reply:
-        """One that runs is handed over; one that waits for a token is told, and goes on."""
+    def renew(self, name: str, values: Mapping[str, Secret]) -> Reply:
+        """New credentials: one that runs is handed over; one that waits for a token is told,
+        and goes on."""
         try:
-            self._vault.replace(request.name, {request.field: request.value})
+            self._vault.replace(name, values)
+            all_values = self._vault.of(name)
         except UserError as error:
             return Refused(str(error))
-        process = self._fleet.get(request.name)
+        process = self._fleet.get(name)
         if process is None or process.lifecycle.state is State.RUNNING or not process.alive:
-            return self.restart(RestartRequest(request.name))
-        self._shell.tell(process, Credentials(self._vault.of(request.name)))
-        progress = self._restarts[request.name] = Progress()
-        progress.finish(f"{request.name} goes on with the new {request.field}")
+            return self.restart(RestartRequest(name))
+        self._shell.tell(process, Credentials(all_values))
+        progress = self._restarts[name] = Progress()
+        progress.finish(f"{name} goes on with the new {' and '.join(values)}")
         return Done("told")
 
     async def _call_roll(self, reply: Callable[[Reply], None]) -> None:

@@ -1,6 +1,7 @@
 """Errors that end a command: one clear line of what is wrong, and one of what to do.
 
 UserError           exit 1
++-- NoTokenError    a credential is not there yet; its adapter waits
 +-- ConfigError     all that is wrong with a configuration, one line each
 +-- NotRunningError exit 3: no supervisor is running for this configuration
 """
@@ -31,6 +32,10 @@ class ConfigError(UserError):
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
+
+
+class NoTokenError(UserError):
+    """A credential is not there yet."""
 
 
 class NotRunningError(UserError):

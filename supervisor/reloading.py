@@ -12,6 +12,7 @@ from supervisor.config import Config
 from supervisor.fleet import Fleet
 from supervisor.managed import Managed
 from supervisor.ordering import Hands
+from supervisor.renewal import Tokens
 from supervisor.restarting import Progress, Restarter
 from supervisor.vault import Vault
 
@@ -39,6 +40,7 @@ class Reloader:
         hands: Hands,
         restarter: Restarter,
         vault: Vault,
+        tokens: Tokens,
         clock: Clock,
     ) -> None:
         self._current = current
@@ -47,6 +49,7 @@ class Reloader:
         self._hands = hands
         self._restarter = restarter
         self._vault = vault
+        self._tokens = tokens
         self._clock = clock
         #: Processes that a reload did not reach, and the configuration that they run by.
         self._behind: dict[str, Config] = {}
@@ -69,6 +72,7 @@ class Reloader:
             if change.kind != "start":
                 self._behind.setdefault(change.name, self._current)
         self._current = new
+        await self._tokens.take([change.name for change in todo.changes if change.kind != "stop"])
         for process in self._fleet.all:
             if process.name in fresh:
                 process.reconfigure(fresh[process.name])

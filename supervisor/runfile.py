@@ -39,6 +39,8 @@ class RunFile(Struct, frozen=True, kw_only=True):
     control: str
     secret: Secret
     processes: list[ProcessRecord] = []
+    #: Which credentials adapters use that come from elsewhere: a mark made with the secret.
+    tokens: dict[str, str] = {}
 
 
 def new_secret() -> Secret:

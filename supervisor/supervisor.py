@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import psutil
@@ -15,20 +15,24 @@ import zmq
 
 from bus.channel import CommandServer
 from bus.clock import Clock, SystemClock
+from bus.exits import Exit
 from bus.messages import (
     Clients,
     Done,
+    Reply,
     Report,
     RestartRequest,
     StatusReply,
     Stop,
     ToProcess,
 )
+from bus.secret import Secret
 from supervisor import ordering, runfile
 from supervisor.adoption import Adoption
 from supervisor.chores import Chores
 from supervisor.commands import Commands
 from supervisor.config import Config
+from supervisor.errors import NoTokenError
 from supervisor.fleet import Fleet
 from supervisor.hearing import Hearing
 from supervisor.lifecycle import Action, Signal, Spawn, State
@@ -37,6 +41,7 @@ from supervisor.notify import READY, STOPPING, notify
 from supervisor.nursery import Nursery
 from supervisor.paths import StatePaths
 from supervisor.reloading import Reloader, Source
+from supervisor.renewal import Renewal, Tokens, TokenSource
 from supervisor.restarting import Restarter
 from supervisor.runfile import RunFile
 from supervisor.spawning import PlainSpawner, Spawner
@@ -61,6 +66,7 @@ class Supervisor:
         source: Source,
         *,
         vault: Vault,
+        tokens: TokenSource,
         previous: RunFile | None,
         clock: Clock | None = None,
     ) -> None:
@@ -88,7 +94,12 @@ class Supervisor:
             clock=self._clock,
         )
         restarter = Restarter(self._fleet, self, self._clock)
-        reloader = Reloader(settings, source, self._fleet, self, restarter, vault, self._clock)
+        marks = previous.tokens if previous else {}
+        renewal = Renewal(self._renew, self._secret, marks)
+        self._tokens = Tokens(tokens, vault, renewal)
+        reloader = Reloader(
+            settings, source, self._fleet, self, restarter, vault, self._tokens, self._clock
+        )
         self._commands = Commands(self, self._fleet, restarter, reloader, vault, self._clock)
         self._command_server = CommandServer(
             self._context, secret=self._secret, on_request=self._commands.answer
@@ -105,6 +116,7 @@ class Supervisor:
         watcher = self.begin(self._watch())
         try:
             await self._adopt()
+            await self._tokens.take([one.name for one in self._fleet if not one.alive])
             if self._nursery is not None:
                 await self.until(lambda: self._nursery is None or self._nursery.warm, _WARM_S)
             await ordering.start(self._fleet.all, self, self._clock)
@@ -112,6 +124,7 @@ class Supervisor:
                 self.begin(on_up())
             chores = Chores(self._fleet, self._paths, self._replace, self._clock)
             self.begin(chores.run())
+            self.begin(self._tokens.follow())
             notify(READY)
             self.begin(chores.tell_watchdog())
             await self._down.wait()
@@ -199,11 +212,17 @@ class Supervisor:
     def _spawn(self, process: Managed) -> None:
         try:
             process.spawn(self._spawner, self._hearing.endpoint, self._secret, self._orphan_grace_s)
+        except NoTokenError as error:
+            logger.warning("%s waits: %s", process.name, error)
+            process.lifecycle.exited(self._clock.monotonic(), Exit.CREDENTIALS, str(error))
         except OSError as error:
             logger.error("%s cannot be started: %s", process.name, error)  # noqa: TRY400
             now = self._clock.monotonic()
             process.lifecycle.exited(now, 1, f"cannot be started: {error}")
         self.save()
+
+    def _renew(self, name: str, values: Mapping[str, Secret]) -> Reply:
+        return self._commands.renew(name, values)
 
     def _replace(self, name: str) -> bool:
         """Begin to replace a process that has grown too large."""
@@ -278,6 +297,7 @@ class Supervisor:
                 control=self._hearing.endpoint,
                 secret=self._secret,
                 processes=[*self._fleet.records(), *self._adoption.waiting],
+                tokens=self._tokens.marks,
             ),
         )
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from bus.secret import Secret
 from supervisor.config import Config
-from supervisor.errors import UserError
+from supervisor.config.openalgo import login_user
+from supervisor.errors import NoTokenError, UserError
 
 
 class Vault:
@@ -22,7 +23,14 @@ class Vault:
         }
 
     def of(self, adapter: str) -> dict[str, Secret]:
-        return dict(self._credentials.get(adapter, {}))
+        """Raises NoTokenError: one is that of OpenAlgo's login, and nobody is logged in."""
+        values = dict(self._credentials.get(adapter, {}))
+        for field, value in values.items():
+            user = login_user(value)
+            if user is not None:
+                who = f"{user} is not" if user else "nobody is"
+                raise NoTokenError(f"no {field}: {who} logged in to the broker in OpenAlgo")
+        return values
 
     def replace(self, adapter: str, values: Mapping[str, Secret]) -> None:
         """Use these from now on; the others stay.

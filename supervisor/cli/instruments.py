@@ -12,6 +12,7 @@ import click
 
 from supervisor import config
 from supervisor.cli.instance import Instance, with_instance
+from supervisor.cli.openalgo_logins import resolved
 from supervisor.demo import with_demo
 from supervisor.errors import FAILED, UserError
 
@@ -49,7 +50,7 @@ def sync(instance: Instance, adapter: str | None, as_json: bool) -> None:
     instance.paths.make()
     results = [
         _sync(name, settings, _file(instance, name), quiet=as_json)
-        for name, settings in _adapters(instance, adapter).items()
+        for name, settings in _adapters(instance, adapter, with_logins=True).items()
     ]
     if as_json:
         click.echo(json.dumps(results))
@@ -159,11 +160,15 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 # --- which files --------------------------------------------------------------------------
 
 
-def _adapters(instance: Instance, only: str | None) -> dict[str, AdapterSettings]:
+def _adapters(
+    instance: Instance, only: str | None, *, with_logins: bool = False
+) -> dict[str, AdapterSettings]:
     """The configured adapters, or the one that is named; all less those that have no master."""
     settings = config.load(instance.file)
     if instance.file is None:
         settings = with_demo(settings)
+    if with_logins:
+        settings = resolved(settings)
     adapters = settings.adapters
     if only is not None and only not in adapters:
         names = ", ".join(adapters) or "none"

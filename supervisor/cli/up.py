@@ -18,6 +18,7 @@ from bus.logs import file_handler, terminal_handler
 from bus.messages import StatusReply, StatusRequest
 from supervisor import compose, config, preflight, runfile
 from supervisor.cli.instance import Instance, locate
+from supervisor.cli.openalgo_logins import OpenAlgoLogins
 from supervisor.cli.summary import print_demo, print_processes
 from supervisor.config import Config
 from supervisor.demo import with_demo
@@ -123,10 +124,19 @@ def _already_running(paths: StatePaths) -> UserError:
 class _File:
     """The configuration's file, for `reload` (`supervisor.reloading.Source`)."""
 
-    def __init__(self, file: Path | None, paths: StatePaths, vault: Vault, *, demo: bool) -> None:
+    def __init__(
+        self,
+        file: Path | None,
+        paths: StatePaths,
+        vault: Vault,
+        logins: OpenAlgoLogins,
+        *,
+        demo: bool,
+    ) -> None:
         self._file = file
         self._paths = paths
         self._vault = vault
+        self._logins = logins
         self._demo = demo
         self._random = Random()
 
@@ -138,6 +148,7 @@ class _File:
         return settings
 
     def compose(self, settings: Config, existing: Mapping[str, Managed]) -> list[Managed]:
+        self._logins.take(settings)
         return compose.processes(settings, self._vault, self._paths, self._random, existing)
 
 
@@ -151,8 +162,9 @@ async def _run(
     introduce: bool,
 ) -> None:
     vault = Vault(settings)
-    source = _File(file, paths, vault, demo=demo)
-    supervisor = Supervisor(paths, settings, source, vault=vault, previous=previous)
+    logins = OpenAlgoLogins(settings)
+    source = _File(file, paths, vault, logins, demo=demo)
+    supervisor = Supervisor(paths, settings, source, vault=vault, tokens=logins, previous=previous)
 
     async def introduction() -> None:
         deadline = time.monotonic() + _UP_TIMEOUT_S

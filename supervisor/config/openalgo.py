@@ -14,6 +14,8 @@ from bus.secret import Secret
 _SQLITE: Final = "sqlite:///"
 _DATABASE: Final = "sqlite:///db/openalgo.db"
 _MIN_PEPPER_LENGTH: Final = 32
+#: A credential that is that of today's login to the broker; a user may follow.
+LOGIN: Final = "openalgo:"
 #: What `bus` says to have no such socket.
 OFF: Final = "off"
 
@@ -52,13 +54,27 @@ def complete(
     salt = credential(settings.fernet_salt, "openalgo.fernet_salt") or Secret(
         known.get("FERNET_SALT", "")
     )
+    app = credential(settings.broker_api_key, "openalgo.broker_api_key") or Secret(
+        known.get("BROKER_API_KEY", "")
+    )
     if settings.database:
         database = _database(settings.database, base, problems)
     else:
         database = _database(known.get("DATABASE_URL", _DATABASE), root, problems)
     return msgspec.structs.replace(
-        settings, database=database, pepper=pepper, fernet_salt=salt, bus=_bus(settings.bus, known)
+        settings,
+        database=database,
+        pepper=pepper,
+        fernet_salt=salt,
+        broker_api_key=app,
+        bus=_bus(settings.bus, known),
     )
+
+
+def login_user(value: Secret) -> str | None:
+    """Whose login a credential is to come from, empty for anybody's; None: from none."""
+    text = value.reveal()
+    return text.removeprefix(LOGIN) if text.startswith(LOGIN) else None
 
 
 def read_env(text: str) -> dict[str, str]:

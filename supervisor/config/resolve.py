@@ -79,6 +79,14 @@ def openalgo_settings(
             f"openalgo.bus: {completed.bus} can be reached from other machines, and nobody there "
             'has to prove who they are; use 127.0.0.1 (ZMQ_HOST) or bus = "off"'
         )
+    if completed == OpenAlgoSettings():
+        problems += [
+            f"adapters.{name}.credentials.{key}: openalgo: needs a section [openalgo] with that "
+            "install's env_file"
+            for name, adapter in config.adapters.items()
+            for key, value in adapter.credentials.items()
+            if openalgo.login_user(value) is not None
+        ]
     return completed
 
 
