@@ -85,7 +85,7 @@ class _Topic:
         if lag is None:
             lag = self.lags[generation] = _Lag()
             if self.last is not None:  # the broker greets a new session with the last tick
-                lag.delivered.append(_content(self.last))
+                lag.delivered.append(content_of(self.last))
         return lag
 
 
@@ -160,12 +160,12 @@ class Splice:
             last = self._last.get(name)
             topic = self._topics[name] = _Topic(self.leader, last)
             if self._resumed and last is not None:
-                topic.owed.append(_content(last))
+                topic.owed.append(content_of(last))
                 topic.met = False
         return topic
 
     def _deliver(self, topic: _Topic, frame: Frame, out: list[Frame]) -> None:
-        content = _content(frame)
+        content = content_of(frame)
         for generation in self._followers if topic.leader == self.leader else self.generations:
             if generation != topic.leader:
                 self._lead(topic.lag(generation), content)
@@ -187,7 +187,7 @@ class Splice:
         lag.delivered.append(content)
 
     def _follow(self, lag: _Lag, frame: Frame, now: float) -> None:
-        content = _content(frame)
+        content = content_of(frame)
         if content in lag.delivered:
             while lag.delivered.popleft() != content:
                 pass  # what the leader delivered before that, the follower has passed, too
@@ -215,7 +215,7 @@ class Splice:
             topic.lag(before)  # it may wake up: what the new leader delivers is remembered
         topic.owed, topic.met, topic.greeting = lag.delivered, lag.met, lag.greeting
         for held in lag.ahead:
-            if _goes_back(held.frame, topic.last):
+            if goes_back(held.frame, topic.last):
                 self.duplicates_total += 1
             else:  # it is past all that the other one delivered
                 topic.owed, topic.greeting = deque(), None
@@ -223,13 +223,13 @@ class Splice:
 
     def _is_news(self, topic: _Topic, frame: Frame) -> bool:
         """Whether a new leader has come past what the one before it delivered."""
-        content = _content(frame)
+        content = content_of(frame)
         if content in topic.owed:
             while topic.owed.popleft() != content:
                 pass
             topic.greeting = None if topic.met else content
             topic.met = True
-        elif content != topic.greeting and not _goes_back(frame, topic.last):
+        elif content != topic.greeting and not goes_back(frame, topic.last):
             topic.owed.clear()
             topic.greeting = None
             return True
@@ -237,7 +237,7 @@ class Splice:
         return False
 
 
-def _content(frame: Frame) -> int:
+def content_of(frame: Frame) -> int:
     """What makes a tick the same tick in another generation."""
     payload = frame.payload
     if frame.flags & OWN_CLOCK:
@@ -245,7 +245,7 @@ def _content(frame: Frame) -> int:
     return hash(payload)
 
 
-def _goes_back(frame: Frame, last: Frame | None) -> bool:
+def goes_back(frame: Frame, last: Frame | None) -> bool:
     """Whether a tick lies before the last one delivered, by the broker's time or volume."""
     if last is None:
         return False
