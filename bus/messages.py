@@ -2,7 +2,7 @@
 
 process -> supervisor   Hello once (and again when asked), Heartbeat every second
 supervisor -> process   Acknowledge for each heartbeat, Report, Identify, Directory,
-                        ListClients, Credentials, Stop
+                        ListClients, Credentials, HandOver, Stop
 command line -> supervisor, and its answers: the Request and Reply unions
 """
 
@@ -121,6 +121,13 @@ class ListClients(Struct, frozen=True, tag=True):
     """Who is connected to you? Asked of proxies."""
 
 
+class HandOver(Struct, frozen=True, tag=True):
+    """To a proxy: your next generation awaits your port and your clients at `path`."""
+
+    path: str
+    generation: int
+
+
 class Stop(Struct, frozen=True, tag=True):
     """Finish and exit."""
 
@@ -134,7 +141,7 @@ class Credentials(Struct, frozen=True, tag=True):
 
 
 ToProcess: TypeAlias = (
-    Acknowledge | Report | Identify | Directory | ListClients | Stop | Credentials
+    Acknowledge | Report | Identify | Directory | ListClients | HandOver | Stop | Credentials
 )
 
 # --- command line to supervisor -----------------------------------------------------------

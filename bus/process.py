@@ -38,6 +38,7 @@ from bus.messages import (
     ClientStatus,
     Credentials,
     Directory,
+    HandOver,
     Heartbeat,
     Hello,
     Identify,
@@ -95,6 +96,8 @@ class Host:
     changed: Callable[[], None]
     #: Call when something in the background failed for good: the process ends with it.
     fail: Callable[[BaseException], None] = _raise
+    #: Call when there is nothing left to do, with the reason: the process ends in order.
+    finish: Callable[[str], None] = lambda _: None
 
 
 class Service(Protocol):
@@ -138,6 +141,15 @@ class Publishes(Protocol):
     @property
     def publishes(self) -> str:
         """The publisher's endpoint, once started."""
+        ...
+
+
+@runtime_checkable
+class HandsOver(Protocol):
+    """A service whose next generation takes on what it has open."""
+
+    def hand_over(self, order: HandOver) -> None:
+        """Begin; how it goes on is in `stats`, and once it is done the process ends."""
         ...
 
 
@@ -205,6 +217,7 @@ class _Shell:
             self._clock,
             changed=self._wake.set,
             fail=self._fail,
+            finish=self._stop,
         )
         self._service = self._build(host, boot)
         self._endpoint = await self._service.start()
@@ -262,6 +275,13 @@ class _Shell:
             case Identify():
                 self._say_hello()
                 self._wake.set()
+            case Stop(reason):
+                self._stop(reason)
+            case _:
+                self._tell_service(message)
+
+    def _tell_service(self, message: ToProcess) -> None:
+        match message:
             case Directory(publishers):
                 self._service.follow(publishers)
             case Credentials(values):
@@ -272,8 +292,9 @@ class _Shell:
                     listed, total = self._service.clients()
                     boot = self._boot
                     self._control.send(Clients(boot.name, boot.generation, listed, total))
-            case Stop(reason):
-                self._stop(reason)
+            case HandOver():
+                if isinstance(self._service, HandsOver):
+                    self._service.hand_over(message)
 
     def _stop(self, reason: str) -> None:
         self._stopping = self._stopping or reason

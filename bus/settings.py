@@ -107,6 +107,8 @@ class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     allow_insecure_remote: bool = False
     #: Processes that share the port and the clients; more than one is not for Windows.
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    #: Seconds over which a restart spreads the end of connections that cannot move (TLS).
+    drain_s: Annotated[float, Meta(ge=0)] = 10.0
     #: What `GET /api/websocket/config` tells browsers to connect to; the address served when
     #: empty.
     public_url: str = ""
@@ -121,6 +123,16 @@ class AdapterEntry(Struct, frozen=True):
     user: str = ""
 
 
+class TakeOver(Struct, frozen=True):
+    """What a new generation of the proxy is told: it gets its port and clients from the old one.
+
+    `path` is a Unix socket on which it awaits the old one, `endpoint` the address served.
+    """
+
+    path: str
+    endpoint: str
+
+
 class ProxyBootstrap(Struct, frozen=True, kw_only=True):
     """What the proxy's process is told: its section of the file, and what is around it."""
 
@@ -133,6 +145,8 @@ class ProxyBootstrap(Struct, frozen=True, kw_only=True):
     stats_path: str = ""
     #: Roles, limits, and who else knows users.
     access: AccessSettings = AccessSettings()
+    #: Only while an older generation lives.
+    takeover: TakeOver | None = None
 
 
 class MarketDataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -18,13 +19,19 @@ class Bucket(Struct):
     _level: float = -1.0
     _at: float = 0.0
 
+    def level(self, now: float) -> float:
+        """How many are within the limit at once now."""
+        if self._level < 0:
+            return self.burst
+        return min(self.burst, self._level + (now - self._at) * self.rate)
+
+    def fill(self, level: float, now: float) -> None:
+        """As another bucket was left."""
+        self._level, self._at = max(0.0, level), now
+
     def take(self, now: float) -> bool:
         """Whether one more is within the limit."""
-        if self._level < 0:
-            self._level = self.burst
-        else:
-            self._level = min(self.burst, self._level + (now - self._at) * self.rate)
-        self._at = now
+        self._level, self._at = self.level(now), now
         if self._level < 1.0:
             return False
         self._level -= 1.0
@@ -77,6 +84,16 @@ class FailedLogins:
         failures.at = now
         self._failures[address] = failures
         return self._delay(failures.count)
+
+    def remembered(self, now: float) -> Iterator[tuple[str, int, float]]:
+        """Each address with its failures and the age of the last one."""
+        for address, failures in self._failures.items():
+            yield address, failures.count, now - failures.at
+
+    def remember(self, address: str, count: int, at: float) -> None:
+        """What another process knows of an address."""
+        if len(self._failures) < MAX_ADDRESSES:
+            self._failures.setdefault(address, _Failures(count, at))
 
     def delay(self, address: str, now: float) -> float:
         """What the address has earned by now."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
+from functools import partial
 from typing import Final
 
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from bus.messages import ClientStatus
 from identity.authority import Identity
 from proxy.desk import Desk
 from proxy.guarded import GuardedConnection
+from proxy.moving.crossing import Crossing
+from proxy.moving.freight import Conversation, Freight, as_frame
+from proxy.moving.pause import DepartedError, Pause
+from proxy.moving.unread import unsent
 from proxy.outlet import Outlet
 from proxy.pacer import Pacer, limit_unsent
 from proxy.profile import Profile
@@ -38,9 +45,14 @@ TOO_MANY_MESSAGES: Final = 4429
 
 
 class Client:
-    """Made inside a running event loop, for a connection whose handshake is done."""
+    """Made inside a running event loop, for a connection whose handshake is done.
 
-    def __init__(self, desk: Desk, connection: GuardedConnection) -> None:
+    `profile` is for one whose handshake another process did, else the handshake's path says it.
+    """
+
+    def __init__(
+        self, desk: Desk, connection: GuardedConnection, profile: Profile | None = None
+    ) -> None:
         self._desk = desk
         self._connection = connection
         self._loop = asyncio.get_running_loop()
@@ -54,13 +66,13 @@ class Client:
             on_behind=self._behind,
             on_slow=self._too_slow,
         )
-        profile = Profile()
         if connection.request is not None:
-            profile = Profile.of(connection.request.path)
+            if profile is None:
+                profile = Profile.of(connection.request.path)
             # A fifth of an idle client's memory, and nobody asks for it again.
             connection.request.headers = Headers()
         connection.response = None
-        self.session = Session(desk, self._outlet, profile)
+        self.session = Session(desk, self._outlet, profile or Profile())
         self._pacer = Pacer(
             settings,
             desk.lanes,
@@ -73,31 +85,45 @@ class Client:
         self._connected_at = desk.clock.monotonic()
         self._closing: asyncio.Task[None] | None = None
         self._ended = False
+        self._pause = Pause()
         connection.on_flood = self._flooded
 
     async def converse(self) -> None:
-        """Until the connection ends, by whichever side."""
-        grace = self._loop.call_later(self._desk.settings.auth_grace_s, self._grace_over)
+        """Until the connection ends, by whichever side, or goes on in another process."""
+        age_s = self._desk.clock.monotonic() - self._connected_at
+        grace = self._loop.call_later(
+            max(0.0, self._desk.settings.auth_grace_s - age_s), self._grace_over
+        )
         handled = 0
         try:
-            async for message in self._connection:
+            while True:
+                message = await self._pause.around(self._connection.recv)
                 if self._ended:
                     break
                 handled += 1
                 if not handled % _MESSAGES_PER_TURN:
                     await asyncio.sleep(0)  # queued messages come without a pause of their own
-                waiting = self.session.receive(message)
-                if waiting is not None:
-                    await self._answered(waiting)
-                    if not self._ended:
-                        self.session.settle(waiting)
+                await self._handle(message)
         except ConnectionClosed as closed:
             logger.debug("client %s left: %s", self, closed)
+        except DepartedError:
+            logger.debug("client %s goes on in another process", self)
         finally:
             grace.cancel()
             self._end_session()
             if self._closing is not None:
                 await self._closing  # or the library, which closes too, may be faster: with 1000
+
+    async def _handle(self, message: str | bytes) -> None:
+        waiting = self.session.receive(message)
+        if isinstance(waiting, Verifying):
+            door = self._connection.door
+            verify = partial(door.verify, self._connection, waiting)
+            await self._pause.around(verify, in_hand=message)
+        elif waiting is not None:
+            await self._answered(waiting)
+        if waiting is not None and not self._ended:
+            self.session.settle(waiting)
 
     def close(self, code: int, reason: str) -> None:
         """Tell the client why, and end the connection soon whatever it does."""
@@ -148,13 +174,92 @@ class Client:
         user = "unauthenticated" if identity is None else repr(identity.user)
         return f"{self._connection.id} ({user})"
 
-    # --- on the way -----------------------------------------------------------------------
+    # --- on the way to another process --------------------------------------------------------
 
-    async def _answered(self, waiting: Subscribing | Verifying) -> None:
-        """Other clients go on meanwhile; the adapters' word is not waited for long."""
-        if isinstance(waiting, Verifying):
-            await self._connection.door.verify(self._connection, waiting)
+    @property
+    def may_move(self) -> bool:
+        """Whether it can go on in another process: plain, and not about to end."""
+        connection = self._connection
+        return not self._ended and connection.state is State.OPEN and connection.may_yet_move
+
+    @property
+    def connection(self) -> GuardedConnection:
+        return self._connection
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What it has yet to take from us."""
+        return self._outlet.waiting
+
+    def socket_copy(self) -> socket.socket:
+        """Another descriptor of its socket, the caller's to close."""
+        return self._connection.socket_copy()
+
+    def pause(self) -> asyncio.Future[None]:
+        """Handle nothing more until `proceed`; done once what was under way is finished, or
+        taken back as if it had not been begun."""
+        return self._pause.begin()
+
+    def proceed(self) -> None:
+        """It stays here after all."""
+        self._pause.end()
+
+    def depart(self, now: float) -> Freight | None:
+        """What it takes for another process to go on with it, which leaves this one without it.
+
+        To be called while it is paused, with a descriptor of its socket kept open. None: it is
+        about to end.
+        """
+        connection, unsent_bytes = self._connection, unsent(self._connection.transport)
+        if not self.may_move or unsent_bytes is None:
+            return None
+        session, outlet, in_hand = self.session, self._outlet, self._pause.in_hand
+        messages = connection.waiting_frames()
+        if in_hand is not None:
+            messages.insert(0, as_frame(in_hand))
+        freight = Freight(
+            id=str(connection.id),
+            address=connection.address,
+            allowance=connection.allowance,
+            taken_at=now,
+            unread=connection.unread,
+            unsent=unsent_bytes,
+            conversation=Conversation(
+                shape=session.profile.look.shape.value,
+                binary=session.profile.look.binary,
+                tells_status=session.profile.tells_status,
+                age_s=now - self._connected_at,
+                identity=session.identity,
+                wants_orders=session.wants_orders,
+                holdings=session.holdings(),
+                fragment_bytes=connection.protocol.current_size,
+                messages=messages,
+                conflated=session.conflated() if self._pacer.conflating else None,
+                delivered=outlet.delivered,
+                dropped=outlet.dropped,
+                conflated_total=self._pacer.conflated,
+            ),
+        )
+        self._end_session()
+        connection.transport.abort()
+        self._pause.end(departed=True)
+        return freight
+
+    def arrive(self, conversation: Conversation, crossing: Crossing) -> None:
+        """Go on with what another process knew of it; nothing of it may have been read yet."""
+        self._connected_at -= conversation.age_s
+        self._outlet.resume(conversation.delivered, conversation.dropped)
+        given = self.session.resume(conversation, crossing)
+        if conversation.conflated is not None:
+            self._pacer.resume(given, conversation.conflated_total)
             return
+        self._pacer.conflated = conversation.conflated_total
+        self.session.catch_up(crossing)
+
+    # --- in between -----------------------------------------------------------------------
+
+    async def _answered(self, waiting: Subscribing) -> None:
+        """Other clients go on meanwhile; the adapters' word is not waited for long."""
         answered = asyncio.Event()
         waiting.on_answered = answered.set
         with contextlib.suppress(TimeoutError):

@@ -12,8 +12,11 @@ given is never older than the time that it takes to empty its buffer once.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Final
 
+from bus.frames import Frame
+from proxy.envelope import Envelope
 from proxy.lane import Member, Writer
 from proxy.lanes import Lanes
 
@@ -48,7 +51,10 @@ class Step(enum.Enum):
 
 
 class Conflation:
-    """One stretch of conflation of one client; parks it, and resumes it in the end."""
+    """One stretch of conflation of one client; parks it, and resumes it in the end.
+
+    `given` is for a client that was conflated by another process: see `Lanes.park`.
+    """
 
     def __init__(
         self,
@@ -59,6 +65,7 @@ class Conflation:
         now: float,
         budget: int,
         stall_timeout_s: float,
+        given: Mapping[Envelope, Frame | None] | None = None,
     ) -> None:
         self.conflated = 0
         self._lanes = lanes
@@ -68,7 +75,7 @@ class Conflation:
         self._stall_timeout_s = stall_timeout_s
         self._empty_at = now
         self._easy_since: float | None = None
-        lanes.park(member, now)
+        lanes.park(member, now, given)
 
     def round(self, now: float, waiting: int) -> Step:
         """Look at the client; `waiting` is the size of its buffer in bytes."""

@@ -43,6 +43,10 @@ class Demand:
     def __len__(self) -> int:
         return len(self._wants)
 
+    def wants(self) -> list[tuple[str, bytes, Verdict | None]]:
+        """All that is wanted: adapter, topic, and what the adapter said."""
+        return [(want.adapter, topic, want.verdict) for topic, want in self._wants.items()]
+
     def take(self, adapter: str, topic: bytes) -> None:
         """One holder more."""
         want = self._wants.get(topic)

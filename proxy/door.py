@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -25,6 +26,7 @@ from identity.authority import Authority, IdentityError, Slow
 from identity.headers import Origins, Proxies, address_key
 from identity.throttle import Buckets, FailedLogins
 from proxy.guarded import GuardedConnection
+from proxy.moving.messages import Failures
 from proxy.verifying import Verifying
 from proxy.waiting import WaitingRoom
 
@@ -73,13 +75,15 @@ class Door:
         )
         self._waiting: WaitingRoom[GuardedConnection] = WaitingRoom(limits.unauthenticated)
         self._inside: dict[GuardedConnection, str] = {}
+        #: All whose TCP connection stands.
+        self.present: dict[GuardedConnection, None] = {}
         self._per_address: dict[str, int] = {}
         self._complained: dict[str, float] = {}
 
     def connection(
         self, protocol: ServerProtocol, server: Server, **options: Any
     ) -> GuardedConnection:
-        """The library's factory of connections."""
+        """The library's factory of connections; `resume` is for those of another process."""
         return GuardedConnection(self, protocol, server, **options)
 
     def stats(self) -> Stats:
@@ -96,16 +100,33 @@ class Door:
             "unread_closed_total": counts.unread_closed,
         }
 
+    def failures(self) -> list[Failures]:
+        """The failed logins that are remembered, for the process that comes after."""
+        now = self._clock.monotonic()
+        return [Failures(*one) for one in self._failed_logins.remembered(now)]
+
+    def remember(self, failures: Iterable[Failures]) -> None:
+        """What the process before knows of failed logins."""
+        now = self._clock.monotonic()
+        for one in failures:
+            self._failed_logins.remember(one.address, one.count, now - one.age_s)
+
     # --- a connection's way in ----------------------------------------------------------------
 
     def arrived(self, connection: GuardedConnection) -> None:
         """Its TCP connection stands (and TLS, where there is one)."""
+        self.present[connection] = None
         peer = connection.remote_address
         connection.address = address_key(peer[0]) if peer else ""
-        evicted = self._waiting.enter(connection, connection.address)
-        if evicted is not None:
-            self._complain("crowd", "too many connections that do not log in", evicted.address)
-            evicted.transport.abort()
+        self._wait_for_login(connection)
+
+    def resumed(self, connection: GuardedConnection, address: str, *, logged_in: bool) -> None:
+        """Another process let it in."""
+        self.present[connection] = None
+        connection.address = address
+        self._enter(connection)
+        if not logged_in:
+            self._wait_for_login(connection)
 
     def check(self, connection: ServerConnection, request: Request) -> Response | None:
         """Its handshake: a refusal, or None to go on."""
@@ -133,12 +154,12 @@ class Door:
         if self._per_address.get(guarded.address, 0) >= self.limits.connections_per_address:
             self.counts.connections_refused += 1
             return self._too_many(guarded, "too many connections")
-        self._per_address[guarded.address] = self._per_address.get(guarded.address, 0) + 1
-        self._inside[guarded] = guarded.address
+        self._enter(guarded)
         return None
 
     def left(self, connection: GuardedConnection) -> None:
-        """Its TCP connection ended, whoever ended it."""
+        """Its TCP connection ended, whoever ended it, or goes on in another process."""
+        self.present.pop(connection, None)
         self._waiting.leave(connection)
         address = self._inside.pop(connection, None)
         if address is not None:
@@ -168,6 +189,17 @@ class Door:
         self._waiting.leave(connection)
 
     # --- parts ----------------------------------------------------------------------------------
+
+    def _wait_for_login(self, connection: GuardedConnection) -> None:
+        evicted = self._waiting.enter(connection, connection.address)
+        if evicted is not None:
+            self._complain("crowd", "too many connections that do not log in", evicted.address)
+            evicted.transport.abort()
+
+    def _enter(self, connection: GuardedConnection) -> None:
+        address = connection.address
+        self._per_address[address] = self._per_address.get(address, 0) + 1
+        self._inside[connection] = address
 
     async def _wait(self, seconds: float) -> None:
         if seconds:

@@ -62,6 +62,10 @@ class Feeds:
         """Whether the adapter is there, whatever its broker."""
         return bool(self._feed(adapter).generations)
 
+    def generations(self, adapter: str) -> frozenset[int]:
+        """Those that publish now."""
+        return self._feed(adapter).generations
+
     def connected(self, adapter: str) -> bool:
         """Whether the adapter is there and, as far as it said, connected to its broker."""
         feed = self._feed(adapter)

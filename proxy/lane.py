@@ -72,7 +72,7 @@ class Lane:
         conflated = 0
         for envelope, given in list(self.seen.items()):
             last = routes[envelope.topic].last
-            if last is None or last is given:
+            if last is None or _is_same(last, given):
                 continue
             if budget <= 0:
                 return _latest(due, conflated, complete=False)
@@ -102,6 +102,14 @@ class Latest(NamedTuple):
     conflated: int
     #: Whether that is all that moved.
     complete: bool
+
+
+def _is_same(last: Frame, given: Frame | None) -> bool:
+    """By number, for what was given may have been given by another process."""
+    return given is not None and (last.sequence, last.generation) == (
+        given.sequence,
+        given.generation,
+    )
 
 
 def _latest(due: list[tuple[int, bytes]], conflated: int, *, complete: bool) -> Latest:

@@ -19,7 +19,7 @@ frame per topic is kept anyway, for who subscribes next.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bus.frames import Frame
@@ -79,6 +79,16 @@ class Lanes:
         for lane in filled:
             lane.flush()
         return strays
+
+    def seed(self, frame: Frame) -> None:
+        """The last frame of a topic that somebody holds, where none has come here yet."""
+        route = self._routes.get(frame.topic)
+        if route is not None and route.last is None:
+            route.last = frame
+
+    def newest(self) -> list[Frame]:
+        """The last frame of each topic that somebody holds."""
+        return [route.last for route in self._routes.values() if route.last is not None]
 
     def last(self, topic: bytes) -> bytes | None:
         """The last payload of a topic (without NUL) that somebody holds."""
@@ -160,20 +170,36 @@ class Lanes:
                 self._merge(lane, other)
             budget -= 1
 
+    def settle(self, member: Member) -> None:
+        """Merge a client's lane at once: it has come with all it holds."""
+        lane = member.lane
+        if lane.seen is None and lane in self._restless:
+            del self._restless[lane]
+            other = self._settled.setdefault(lane.digest, lane)
+            if other is not lane:
+                self._merge(lane, other)
+
     # --- who does not keep up -------------------------------------------------------------
 
-    def park(self, member: Member, now: float) -> None:
-        """Deliver nothing to the client until it is resumed; between batches only."""
+    def park(
+        self, member: Member, now: float, given: Mapping[Envelope, Frame | None] | None = None
+    ) -> None:
+        """Deliver nothing to the client until it is resumed; between batches only.
+
+        `given` is what it was given last of each envelope, those given longest ago first; it
+        has got everything when left out.
+        """
         lane = self._own_lane(member, now)
         if lane.seen is not None:
             return
         del self._restless[lane]
         self._parked[lane] = None
         lane.seen = {}
-        for envelope in lane.envelopes:
+        for envelope in lane.envelopes if given is None else given:
             del envelope.lanes[lane]
             envelope.parked += 1
-            lane.seen[envelope] = self._routes[envelope.topic].last
+            last = self._routes[envelope.topic].last if given is None else given[envelope]
+            lane.seen[envelope] = last
 
     def catch_up(self, member: Member, budget: int) -> Latest:
         """The latest of what moved since the client was given it, about `budget` bytes.

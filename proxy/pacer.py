@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from bus.clock import Clock
+from bus.frames import Frame
 from bus.settings import ProxySettings
 from proxy.conflation import ROUND_S, Conflation, Lag, Step
+from proxy.envelope import Envelope
 from proxy.lane import Member
 from proxy.lanes import Lanes
 from proxy.outlet import Outlet
@@ -57,6 +59,11 @@ class Pacer:
         if self._timer is None and not self._ended:
             self._timer = self._loop.call_soon(self._begin)
 
+    def resume(self, given: Mapping[Envelope, Frame | None], conflated: int) -> None:
+        """Go on with a client that another process was conflating."""
+        self.conflated = conflated
+        self._begin(given)
+
     def look(self, now: float) -> None:
         """Now and then: whether what waits is too old. Costs next to nothing."""
         outlet = self._outlet
@@ -70,7 +77,7 @@ class Pacer:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _begin(self) -> None:
+    def _begin(self, given: Mapping[Envelope, Frame | None] | None = None) -> None:
         settings = self._settings
         self._conflation = Conflation(
             self._lanes,
@@ -80,6 +87,7 @@ class Pacer:
             # What is given at once must not be what makes the client slow.
             budget=settings.conflate_above_bytes // 2,
             stall_timeout_s=settings.stall_timeout_s,
+            given=given,
         )
         self._timer = self._loop.call_later(ROUND_S, self._round)
 

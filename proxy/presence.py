@@ -23,6 +23,10 @@ class Presence:
         self._connections[identity.credential] += 1
         return True
 
+    def resume(self, identity: Identity) -> None:
+        """One that another process let in, whatever the limit."""
+        self._connections[identity.credential] += 1
+
     def leave(self, identity: Identity) -> None:
         self._connections[identity.credential] -= 1
         if not self._connections[identity.credential]:

@@ -20,7 +20,7 @@ from bus.events import (
 from bus.flow import Flow
 from bus.frames import Frame, Kind
 from bus.latency import Latency
-from bus.messages import ClientStatus, PublisherEntry, Stats
+from bus.messages import ClientStatus, HandOver, PublisherEntry, Stats
 from bus.process import CLIENTS_TOLD, Host
 from bus.settings import ProxyBootstrap
 from bus.subscriber import Feed, Subscriber
@@ -30,6 +30,9 @@ from proxy.demand import Demand
 from proxy.desk import Desk
 from proxy.feeds import Feeds
 from proxy.lanes import Lanes
+from proxy.moving.arrival import Arrival
+from proxy.moving.departure import Departure
+from proxy.moving.harbour import Harbour
 from proxy.orders import OrderDesk
 from proxy.routing import Routing
 from proxy.server import Server
@@ -70,6 +73,10 @@ class ProxyService:
         )
         self._server = Server(self._desk, boot.access.limits)
         self.orders = OrderDesk(self._desk.totals)
+        self._takeover = boot.takeover
+        self._arrival: Arrival | None = None
+        self._departure: Departure | None = None
+        self._departing: asyncio.Task[None] | None = None
         self._chores: asyncio.Task[None] | None = None
 
     @property
@@ -78,7 +85,12 @@ class ProxyService:
 
     async def start(self) -> str:
         await self._identities.start()
-        address = await self._server.start()
+        if self._takeover is None:
+            address = await self._server.start()
+        else:
+            self._server.prepare()
+            self._arrival = Arrival(self._host, self._harbour(), self._takeover)
+            address = self._takeover.endpoint
         self._chores = asyncio.create_task(self._do_chores())
         self._chores.add_done_callback(self._chores_ended)
         logger.info("serving on %s", address)
@@ -87,6 +99,10 @@ class ProxyService:
     async def stop(self) -> None:
         if self._chores is not None:
             self._chores.cancel()
+        if self._departing is not None:
+            self._departing.cancel()
+        if self._arrival is not None:
+            self._arrival.stop()
         await self._server.stop()
         self._subscriber.close()
         self._identities.stop()
@@ -114,6 +130,8 @@ class ProxyService:
             "malformed_total": totals.malformed + self._malformed_frames,
             "key_connections_refused_total": self._desk.presence.refused_total,
             **self._flow.stats(),
+            **({} if self._departure is None else self._departure.stats()),
+            **({} if self._arrival is None else self._arrival.stats()),
             **self._server.door.stats(),
             **self._identities.stats(),
         }
@@ -133,6 +151,24 @@ class ProxyService:
             self._desk.demand.forget(adapter)
         self._subscriber.follow(publishers)
 
+    def hand_over(self, order: HandOver) -> None:
+        """To the next generation; one attempt at a time."""
+        if self._departing is not None and not self._departing.done():
+            return
+        self._departure = Departure(
+            self._host,
+            self._harbour(),
+            order.generation,
+            lambda: self._host.finish("the next generation has everything"),
+        )
+        self._departing = asyncio.create_task(
+            self._departure.run(order.path, self._desk.settings.drain_s)
+        )
+        self._departing.add_done_callback(self._chores_ended)
+
+    def _harbour(self) -> Harbour:
+        return Harbour(self._desk, self._server, self.orders)
+
     # --- the bus --------------------------------------------------------------------------
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
@@ -141,6 +177,10 @@ class ProxyService:
         for frame in strays:
             if frame.kind == Kind.EVENT:
                 self._on_event(feed.entry.adapter, frame.payload)
+        if self._departure is not None and not self._departure.over:
+            self._departure.note(feed.entry.adapter, frames)
+        elif self._arrival is not None and not self._arrival.over:
+            self._arrival.note(feed.entry.adapter, frames)
 
     def _on_event(self, adapter: str, payload: bytes) -> None:
         try:

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from bus.frames import Frame
 from identity.authority import Identity
 from proxy import replies, requests
 from proxy.desk import Desk
+from proxy.envelope import Envelope
 from proxy.lane import Member, Writer
+from proxy.moving import luggage
+from proxy.moving.crossing import Crossing
+from proxy.moving.freight import Conflated, Conversation, Holding
 from proxy.profile import PEER, Profile
 from proxy.refusal import Refusal
 from proxy.replies import Outcome
@@ -95,6 +100,7 @@ class Session:
 
     def close(self) -> None:
         """The client is gone, or about to be: it gets and wants nothing any more."""
+        self.wants_orders = False
         if self._teller is not None:
             self._teller.end()
         if self._subscribing is not None:
@@ -104,6 +110,40 @@ class Session:
         self._desk.lanes.leave(self._member)
         if self.identity is not None:
             self._desk.presence.leave(self.identity)
+
+    # --- on its way to another process --------------------------------------------------------
+
+    @property
+    def topics(self) -> set[bytes]:
+        """The topics (ending in NUL) that feed it."""
+        return {held.topic for held in self._holdings.values()}
+
+    def holdings(self) -> list[Holding]:
+        """What it holds, in order."""
+        return luggage.pack(self._holdings)
+
+    def conflated(self) -> Conflated:
+        """What it was given last of each, while it is parked."""
+        return luggage.pack_conflated(self._holdings, self._member)
+
+    def resume(
+        self, conversation: Conversation, crossing: Crossing
+    ) -> dict[Envelope, Frame | None]:
+        """Be and hold what another process says; returns what a conflated client was given."""
+        if conversation.identity is not None:
+            self._desk.presence.resume(conversation.identity)
+            self.identity = conversation.identity
+            self.rights = Rights(self._desk.routing, self.identity)
+            self.wants_orders = conversation.wants_orders
+        return luggage.unpack(
+            self._desk, self._holdings, self._member, self.profile, conversation, crossing
+        )
+
+    def catch_up(self, crossing: Crossing) -> None:
+        """Give it what came between the other process's last word and now."""
+        data, messages = luggage.missed(self._holdings, crossing)
+        if messages:
+            self._writer.write(data, messages)
 
     # --- requests -------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ clients match pushes against their own strings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, Self, TypeVar
 
 from bus.topics import Mode, check_instrument
@@ -79,6 +79,12 @@ class Holdings(Generic[T]):
 
     def __contains__(self, subscription: Subscription) -> bool:
         return subscription in self._held
+
+    def values(self) -> Iterable[T]:
+        return self._held.values()
+
+    def items(self) -> Iterable[tuple[Subscription, T]]:
+        return self._held.items()
 
     def get(self, subscription: Subscription) -> T | None:
         return self._held.get(subscription)

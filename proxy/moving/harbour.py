@@ -1,0 +1,83 @@
+"""What departure and arrival both do: hold topics, read along, go on with a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from bus.clock import Clock
+from bus.events import OrderUpdate, decode_event
+from bus.frames import Frame
+from bus.topics import event_topic
+from proxy.client import Client
+from proxy.desk import Desk
+from proxy.moving.crossing import Crossing
+from proxy.moving.freight import Conversation, Freight
+from proxy.orders import OrderDesk
+from proxy.server import Server
+
+_LOOK_S: Final = 0.001
+
+
+class Harbour:
+    """One process's side, for as long as clients move."""
+
+    def __init__(self, desk: Desk, server: Server, orders: OrderDesk) -> None:
+        self.desk = desk
+        self.server = server
+        self.crossing = Crossing()
+        #: Topics (ending in NUL) that are held so that nobody's coming or going ends them.
+        self.held: dict[bytes, None] = {}
+        self._orders = orders
+        self.crossing.begin(desk.lanes.newest(), settled=True)
+
+    def note(self, frames: Iterable[Frame]) -> None:
+        """The bus brought these."""
+        self.crossing.note(frames)
+
+    def hold(self, adapter: str, topic: bytes) -> None:
+        """See to it that the topic goes on coming."""
+        if topic not in self.held:
+            self.held[topic] = None
+            self.desk.demand.take(adapter, topic)
+
+    def close(self) -> None:
+        """Hold nothing any more."""
+        for topic in self.held:
+            self.desk.demand.release(topic)
+        self.held.clear()
+
+    async def adopt(self, freight: Freight, sock: socket.socket) -> None:
+        """Go on with a connection: with all that came since its last word from the other side."""
+        await self.server.adopt(freight, sock, self._arrived)
+
+    def _arrived(self, client: Client, conversation: Conversation) -> None:
+        client.arrive(conversation, self.crossing)
+        session = client.session
+        for adapter in session.rights.routing.adapters:
+            for frame in self.crossing.after(event_topic(adapter.name)[:-1]):
+                order = _order(frame)
+                if order is not None:
+                    self._orders.live([session], adapter.name, order.order)
+
+
+async def until(condition: Callable[[], bool], clock: Clock, timeout_s: float) -> bool:
+    """Wait for what messages and the bus bring about; whether they did."""
+    deadline = clock.monotonic() + timeout_s
+    while not condition():
+        if clock.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(_LOOK_S)
+    return True
+
+
+def _order(frame: Frame) -> OrderUpdate | None:
+    try:
+        event = decode_event(frame.payload)
+    except msgspec.DecodeError:
+        return None  # counted where it came in
+    return event if isinstance(event, OrderUpdate) else None
