@@ -83,10 +83,10 @@ class Crossing:
     def _cut(self, position: Frame, *, settled: bool) -> None:
         topic = position.topic
         frames = self._kept.pop(topic, [])
-        newest = self.last.setdefault(topic, position)
-        place = _place_after(position, frames, newest)
+        place = _place_after(position, frames, self.last.get(topic))
         if place is not None or settled:
             self._ahead.pop(topic, None)
+            self.last.setdefault(topic, position)
         else:
             self._ahead[topic] = position
         rest = [] if place is None else frames[place:]
@@ -97,7 +97,7 @@ class Crossing:
                 self.lost_total += rest[0].sequence - position.sequence - 1
 
 
-def _place_after(position: Frame, frames: Sequence[Frame], newest: Frame) -> int | None:
+def _place_after(position: Frame, frames: Sequence[Frame], newest: Frame | None) -> int | None:
     """The index of the first of these frames that follows the position; None: it is yet to come."""
     same = [at for at, frame in enumerate(frames) if frame.generation == position.generation]
     if same:
@@ -106,11 +106,10 @@ def _place_after(position: Frame, frames: Sequence[Frame], newest: Frame) -> int
             return after[0]
         return len(frames) if frames[same[-1]].sequence == position.sequence else None
     if not frames:
-        has_passed = (newest.generation, newest.sequence) >= (
-            position.generation,
-            position.sequence,
-        )
-        return 0 if has_passed else None
+        if newest is None:
+            return None
+        read, told = (newest.generation, newest.sequence), (position.generation, position.sequence)
+        return 0 if read >= told else None
     content = content_of(position)
     for at, frame in enumerate(frames):
         if content_of(frame) == content:

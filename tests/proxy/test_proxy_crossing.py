@@ -1,6 +1,6 @@
 """A client changes processes, and with it readers of its streams: none missing, none twice."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -99,6 +99,7 @@ class TwoReaders(RuleBasedStateMachine):
 
 
 TestTwoReaders = TwoReaders.TestCase
+TestTwoReaders.settings = settings(max_examples=200, stateful_step_count=40)
 
 
 @given(st.integers(1, 20), st.integers(0, 20), st.integers(0, 20))
