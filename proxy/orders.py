@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from bus.events import OrderUpdate, PaperOrder
 from bus.orders import Order
 from proxy.session import Session
 from proxy.totals import Totals
@@ -29,6 +30,14 @@ class OrderDesk:
 
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
+
+    def hear(self, sessions: Iterable[Session], adapter: str, event: object) -> None:
+        """An event of the bus: an order of either kind, or nothing to us."""
+        match event:
+            case OrderUpdate(order):
+                self.live(sessions, adapter, order)
+            case PaperOrder(user, order):
+                self.analyze(sessions, user, order)
 
     def live(self, sessions: Iterable[Session], adapter: str, order: Order) -> None:
         """An order of the account that an adapter is logged in to."""

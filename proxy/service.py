@@ -195,12 +195,9 @@ class ProxyService:
                 self._desk.demand.note(event)
             case BrokerState():
                 self._desk.feeds.heard(adapter, event)
-            case OrderUpdate(order):
+            case OrderUpdate() | PaperOrder():
                 sessions = (client.session for client in self._server.clients)
-                self.orders.live(sessions, adapter, order)
-            case PaperOrder(user, order):
-                sessions = (client.session for client in self._server.clients)
-                self.orders.analyze(sessions, user, order)
+                self.orders.hear(sessions, adapter, event)
 
     # --- now and then -----------------------------------------------------------------------
 

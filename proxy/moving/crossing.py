@@ -13,10 +13,10 @@ both read, and the new process may have yet to come to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from bus.frames import Frame
+from bus.frames import Frame, Kind
 from bus.splice import content_of, goes_back
 
 #: Frames kept at most; a process that is so far behind cannot take over.
@@ -64,11 +64,18 @@ class Crossing:
             self._cut(position, settled=settled)
 
     def settle(self) -> None:
-        """Wait no longer for what may never be read here: frames of other generations."""
+        """Wait no longer for what may never be read here: frames of other generations, and events
+        of who answers no demand, so that nobody knows since when they reach us."""
         for topic, position in list(self._ahead.items()):
             newest = self.last.get(topic)
-            if newest is None or newest.generation != position.generation:
+            elsewhere = newest is None or newest.generation != position.generation
+            if elsewhere or position.kind == Kind.EVENT:
                 self._cut(position, settled=True)
+
+    def events(self) -> Iterator[Frame]:
+        """All events that follow their topics' positions."""
+        for frames in self._kept.values():
+            yield from (frame for frame in frames if frame.kind == Kind.EVENT)
 
     def after(self, topic: bytes) -> Sequence[Frame]:
         """What follows the topic's position, as far as it has come."""
@@ -106,15 +113,18 @@ def _place_after(position: Frame, frames: Sequence[Frame], newest: Frame | None)
             return after[0]
         return len(frames) if frames[same[-1]].sequence == position.sequence else None
     if not frames:
-        if newest is None:
-            return None
-        read, told = (newest.generation, newest.sequence), (position.generation, position.sequence)
-        return 0 if read >= told else None
+        return 0 if newest is not None and _number(newest) >= _number(position) else None
+    return _place_by_content(position, frames)
+
+
+def _place_by_content(position: Frame, frames: Sequence[Frame]) -> int | None:
     content = content_of(position)
     for at, frame in enumerate(frames):
         if content_of(frame) == content:
             return at + 1
-    for at, frame in enumerate(frames):
-        if not goes_back(frame, position):
-            return at
-    return None
+    onward = (at for at, frame in enumerate(frames) if not goes_back(frame, position))
+    return next(onward, None)
+
+
+def _number(frame: Frame) -> tuple[int, int]:
+    return frame.generation, frame.sequence

@@ -297,8 +297,7 @@ class Departure:
             return
         number = self._giver.offer(self._on_way)
         topics = [topic[:-1] for topic in self._joined]
-        # The new one has read every event since before its first mark.
-        topics += {event_topic(adapter)[:-1] for adapter, _ in self._marks}
+        topics += {event_topic(adapter)[:-1] for adapter, _ in self._events}
         freights = [freight for freight, _ in self._on_way.values()]
         sockets = [sock.fileno() for _, sock in self._on_way.values()]
         self._say(Offer(number, self._news(topics), freights), sockets)

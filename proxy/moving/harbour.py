@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -10,9 +11,9 @@ from typing import Final
 import msgspec
 
 from bus.clock import Clock
-from bus.events import OrderUpdate, decode_event
+from bus.events import decode_event
 from bus.frames import Frame
-from bus.topics import event_topic
+from bus.topics import EVENT_MARK
 from proxy.client import Client
 from proxy.desk import Desk
 from proxy.moving.crossing import Crossing
@@ -57,12 +58,10 @@ class Harbour:
 
     def _arrived(self, client: Client, conversation: Conversation) -> None:
         client.arrive(conversation, self.crossing)
-        session = client.session
-        for adapter in session.rights.routing.adapters:
-            for frame in self.crossing.after(event_topic(adapter.name)[:-1]):
-                order = _order(frame)
-                if order is not None:
-                    self._orders.live([session], adapter.name, order.order)
+        for frame in self.crossing.events():
+            with contextlib.suppress(msgspec.DecodeError):  # counted where it came in
+                adapter = frame.topic.removeprefix(EVENT_MARK.encode()).decode()
+                self._orders.hear([client.session], adapter, decode_event(frame.payload))
 
 
 async def until(condition: Callable[[], bool], clock: Clock, timeout_s: float) -> bool:
@@ -73,11 +72,3 @@ async def until(condition: Callable[[], bool], clock: Clock, timeout_s: float) -
             return False
         await asyncio.sleep(_LOOK_S)
     return True
-
-
-def _order(frame: Frame) -> OrderUpdate | None:
-    try:
-        event = decode_event(frame.payload)
-    except msgspec.DecodeError:
-        return None  # counted where it came in
-    return event if isinstance(event, OrderUpdate) else None

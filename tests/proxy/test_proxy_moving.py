@@ -2,19 +2,14 @@
 
 import asyncio
 import contextlib
-import socket
 
 import msgspec
 import pytest
 
 from bus.clock import SystemClock
 from bus.messages import HandOver
-from bus.orders import Order
-from bus.events import OrderUpdate
 from bus.process import Host
-from bus.secret import Secret
-from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings, TakeOver
-from bus.topics import Mode
+from bus.settings import ProxyBootstrap, TakeOver
 from proxy.moving.link import can_pass_sockets
 from proxy.service import ProxyService
 
@@ -53,7 +48,7 @@ class Successor:
 
     async def take_over(self):
         self.begin()
-        await self.bench.until(lambda: self.bench.service._departing.done(), 20)
+        await self.bench.until(self.bench.service._departing.done, 20)
         return self.old_stats()
 
     def begin(self):
