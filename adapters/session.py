@@ -1,7 +1,7 @@
-"""The shell around one broker connection: sockets, tasks, logs.
+"""The shell around one broker connection: tasks, logs, its end.
 
 What it does when is decided by `link` (connecting), `subscriptions` (asking) and the codec;
-this module carries it out and counts.
+`dialing` makes the connection, `reading` reads it; this module carries the rest out and counts.
 """
 
 from __future__ import annotations
@@ -9,44 +9,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.typing import Subprotocol
+from websockets.exceptions import ConnectionClosed
 
 from adapters.broker import Broker, Stream
-from adapters.codec import (
-    Account,
-    Codec,
-    LoggedIn,
-    Notice,
-    OrderUpdate,
-    Tick,
-    WireFrame,
-)
+from adapters.codec import Account, Codec, Event, LoggedIn, Notice, OrderUpdate, Tick
 from adapters.complaints import Complaints, Counters
+from adapters.connection import BatchConnection
+from adapters.dialing import dial
 from adapters.errors import BrokerError, CodecError, Verdict
 from adapters.link import Link, State
-from adapters.prepare import prepare
+from adapters.reading import Reader, Sinks
 from adapters.redact import Redactor
 from adapters.subscriptions import Pacer, Subscriptions
-from bus import __version__
 from bus.backoff import Backoff
 from bus.clock import Clock
 from bus.topics import Mode
 
 logger = logging.getLogger(__name__)
 
-OPEN_TIMEOUT_S: Final = 10.0
-CLOSE_TIMEOUT_S: Final = 2.0
-#: Frames read in one loop turn at most, since a waiting one is taken without a pause; the
-#: socket's own buffer keeps the rest.
-MAX_WAITING_FRAMES: Final = 256
-_USER_AGENT: Final = f"openalgo-stream/{__version__}"
 _NO_CLOSE_FRAME: Final = 1006
 
 
@@ -54,7 +38,7 @@ _NO_CLOSE_FRAME: Final = 1006
 class Hooks:
     """What a session tells its owner, in the event loop."""
 
-    #: Ticks of one frame, and when it arrived (Unix ns).
+    #: Ticks, and when they arrived (Unix ns). The list is used again.
     on_ticks: Callable[[list[Tick], int], None]
     #: An order of the account changed, as this connection tells it.
     on_order: Callable[[OrderUpdate], None]
@@ -100,9 +84,8 @@ class Session:
         self._subscriptions = Subscriptions(stream.batch)
         self._redactor = Redactor(account)
         self._complaints = Complaints(label, self._redactor, counters)
-        self._replies: deque[WireFrame] = deque()
         self._wake = asyncio.Event()
-        self._socket: ClientConnection | None = None
+        self._socket: BatchConnection | None = None
         self._ending: tuple[Verdict, str] | None = None
         self._is_renewed = False
         self._task: asyncio.Task[None] | None = None
@@ -164,22 +147,10 @@ class Session:
         """Connect and stay until it ends; why it ended."""
         codec = self._broker.codec(self._account, self._stream.name)
         self._ending, self._is_renewed = None, False
-        self._replies.clear()
         try:
-            await prepare(codec)
-            socket = await self._connect(codec)
+            socket = await dial(codec, self._stream, self._redactor)
         except BrokerError as error:
-            return error.verdict, self._redactor.text(str(error))
-        except InvalidStatus as error:
-            response = error.response
-            body = (response.body or b"").decode(errors="replace")
-            verdict = codec.refused(response.status_code, response.headers, body)
-            return verdict, self._redactor.text(f"HTTP {response.status_code} {body}".rstrip())
-        except OSError as error:  # TimeoutError too
-            return Verdict.RETRY, f"{type(error).__name__}: {error.strerror or 'no connection'}"
-        except WebSocketException as error:
-            # Not its text, which may quote the URL and the token in it.
-            return Verdict.RETRY, f"handshake failed: {type(error).__name__}"
+            return error.verdict, str(error)
         self._socket = socket
         if self._is_renewed:  # while this connection was made
             self._end(Verdict.RETRY, "new credentials")
@@ -199,85 +170,66 @@ class Session:
         detail = self._redactor.text(f"closed with {code} {reason}".rstrip())
         return codec.closed(code, reason), detail
 
-    async def _connect(self, codec: Codec) -> ClientConnection:
-        handshake = codec.handshake()
-        return await connect(
-            handshake.url,
-            additional_headers=dict(handshake.headers),
-            subprotocols=[Subprotocol(name) for name in handshake.subprotocols] or None,
-            user_agent_header=_USER_AGENT,
-            compression=None,  # ticks are small and brokers do not offer it
-            proxy=None,  # none from the environment: the configuration says where to go
-            open_timeout=OPEN_TIMEOUT_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=self._stream.websocket_ping_s,
-            ping_timeout=self._stream.websocket_pong_s,
-            max_size=self._stream.max_frame_bytes,
-            max_queue=MAX_WAITING_FRAMES,
-        )
-
-    async def _converse(self, socket: ClientConnection, codec: Codec) -> ConnectionClosed:
+    async def _converse(self, socket: BatchConnection, codec: Codec) -> ConnectionClosed:
         """Receive until the connection ends; a defect in any of the three tasks ends all."""
+        reader = Reader(
+            codec, self._complaints, Sinks(self._hooks.on_ticks, self._on_event, self._on_error)
+        )
         async with asyncio.TaskGroup() as group:
             helpers = [
-                group.create_task(self._send(socket, codec)),
+                group.create_task(self._send(socket, codec, reader)),
                 group.create_task(self._watch(socket)),
             ]
             if self._stream.ping_s is not None:
                 helpers.append(group.create_task(_ping(socket, codec, self._stream.ping_s)))
             try:
-                return await self._receive(socket, codec)
+                return await self._receive(socket, codec, reader)
             finally:
                 for helper in helpers:
                     helper.cancel()
 
-    async def _receive(self, socket: ClientConnection, codec: Codec) -> ConnectionClosed:
+    async def _receive(
+        self, socket: BatchConnection, codec: Codec, reader: Reader
+    ) -> ConnectionClosed:
         try:
             self._opened()
             for frame in codec.login():
                 await socket.send(frame)
             while True:
-                self._received(await socket.recv(), codec)
+                messages = await socket.take()
+                arrived_ns, now = self._clock.unix_ns(), self._clock.monotonic()
+                self._link.heard(now)
+                self._counters.frames += len(messages)
+                if reader.take(messages, arrived_ns):
+                    self._link.ticked(now)
+                if reader.replies:
+                    self._wake.set()
         except ConnectionClosed as closed:
             return closed
 
-    def _received(self, frame: WireFrame, codec: Codec) -> None:
-        arrived_ns, now = self._clock.unix_ns(), self._clock.monotonic()
-        self._link.heard(now)
-        self._counters.frames += 1
-        decoded = codec.decode(frame)
-        if decoded.ticks:
-            self._link.ticked(now)
-            self._hooks.on_ticks(decoded.ticks, arrived_ns)
-        for event in decoded.events:
-            match event:
-                case LoggedIn():
-                    self._logged_in()
-                case OrderUpdate():
-                    self._hooks.on_order(event)
-                case Notice(text):
-                    logger.info("%s: the broker says: %s", self.label, self._redactor.text(text))
-        if decoded.replies:
-            self._replies.extend(decoded.replies)
-            self._wake.set()
-        if decoded.error is not None:
-            self._complaints.note(decoded.error, frame)
-            self._judge(decoded.error)
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case LoggedIn():
+                self._logged_in()
+            case OrderUpdate():
+                self._hooks.on_order(event)
+            case Notice(text):
+                logger.info("%s: the broker says: %s", self.label, self._redactor.text(text))
 
-    def _judge(self, error: CodecError) -> None:
+    def _on_error(self, error: CodecError) -> None:
         """Some refusals end the connection."""
         if isinstance(error, BrokerError) and error.verdict is not Verdict.GO_ON:
             self._end(error.verdict, self._redactor.text(str(error)))
 
     # --- tasks beside the receiver -----------------------------------------------------------
 
-    async def _send(self, socket: ClientConnection, codec: Codec) -> None:
+    async def _send(self, socket: BatchConnection, codec: Codec, reader: Reader) -> None:
         """Replies at once; requests one by one, as fast as the broker takes them."""
         pacer = Pacer(self._stream.pace, self._clock.monotonic())
         with contextlib.suppress(ConnectionClosed):
             while True:
                 self._wake.clear()
-                await self._send_replies(socket)
+                await _send_replies(socket, reader)
                 plan = self._subscriptions.plan(codec) if self._link.is_up else None
                 if plan is None:
                     await self._wake.wait()
@@ -286,16 +238,12 @@ class Session:
                     while wait_s := pacer.wait_s(self._clock.monotonic()):
                         await _wait(self._wake, wait_s)
                         self._wake.clear()
-                        await self._send_replies(socket)
+                        await _send_replies(socket, reader)
                     await socket.send(frame)
                 self._subscriptions.sent(plan)
                 self._hooks.on_asked(plan.tokens)
 
-    async def _send_replies(self, socket: ClientConnection) -> None:
-        while self._replies:
-            await socket.send(self._replies.popleft())
-
-    async def _watch(self, socket: ClientConnection) -> None:
+    async def _watch(self, socket: BatchConnection) -> None:
         """End a connection that is open but dead."""
         stream = self._stream
         limits = (stream.silence_s, stream.login_reply_s, stream.stall_s)
@@ -344,11 +292,16 @@ class Session:
             self._hooks.on_state()
 
 
-async def _ping(socket: ClientConnection, codec: Codec, interval_s: float) -> None:
+async def _ping(socket: BatchConnection, codec: Codec, interval_s: float) -> None:
     with contextlib.suppress(ConnectionClosed):
         while True:
             await asyncio.sleep(interval_s)
             await socket.send(codec.ping())
+
+
+async def _send_replies(socket: BatchConnection, reader: Reader) -> None:
+    while reader.replies:
+        await socket.send(reader.replies.popleft())
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

@@ -80,19 +80,19 @@ async def _listen(
 
     def recording(account: Account, stream: str) -> Codec:
         codec = broker.codec(account, stream)
-        decode = codec.decode
+        read = codec.read
 
-        def listen(frame: WireFrame) -> Decoded:
-            decoded = decode(frame)
+        def listen(frame: WireFrame, out: Decoded) -> None:
             nonlocal seen
+            before = len(out.ticks)
+            read(frame, out)
             if seen < ticks:
                 frames.append(frame)
-                seen += len(decoded.ticks)
+                seen += len(out.ticks) - before
             else:
                 done.set()
-            return decoded
 
-        codec.decode = listen  # type: ignore[method-assign]  # a tap on one object
+        codec.read = listen  # type: ignore[method-assign]  # a tap on one object
         return codec
 
     session = Session(
