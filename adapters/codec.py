@@ -28,8 +28,8 @@ Key: TypeAlias = int | str
 #: A whole number in a broker's JSON: one that a float holds exactly. Without a bound, JSON can
 #: bring integers of any length, which no arithmetic with floats survives.
 WireInt: TypeAlias = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-#: One price level: price in rupees, quantity in units, orders (None: the broker gives none).
-Row: TypeAlias = tuple[float, float, int | None]
+#: One price level: price in rupees, quantity in units, number of orders.
+Row: TypeAlias = tuple[float, float, int]
 
 
 class Book(Struct, gc=False):
@@ -37,6 +37,10 @@ class Book(Struct, gc=False):
 
     buy: list[Row]
     sell: list[Row]
+    #: False: numbers of orders are not told, or not all; what is not told is 0.
+    has_orders: bool = True
+    #: Whether quantities may be floats (crypto exchanges); elsewhere all are int.
+    fractions: bool = False
 
 
 class Tick(Struct, gc=False):

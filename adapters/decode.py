@@ -16,11 +16,12 @@ from msgspec import Struct
 
 from adapters import registry
 from adapters.broker import Broker
-from adapters.codec import Account, Book, Codec, Row, Tick, WireFrame
+from adapters.codec import Account, Book, Codec, Tick, WireFrame
 from adapters.errors import FrameFileError
 from bus.secret import Secret
 from bus.topics import Mode
 
+_LEVEL: Final = ("price", "quantity", "orders")
 _PLAIN_FIELDS: Final = tuple(
     name for name in Tick.__struct_fields__ if name not in {"key", "mode", "depth"}
 )
@@ -143,12 +144,8 @@ def _plain(tick: Tick, named: Named) -> dict[str, Any]:
 
 
 def _plain_book(book: Book) -> dict[str, Any]:
-    return {"buy": [_plain_row(r) for r in book.buy], "sell": [_plain_row(r) for r in book.sell]}
-
-
-def _plain_row(row: Row) -> dict[str, Any]:
-    price, quantity, orders = row
-    level: dict[str, Any] = {"price": price, "quantity": quantity}
-    if orders is not None:
-        level["orders"] = orders
-    return level
+    names = _LEVEL if book.has_orders else _LEVEL[:2]
+    return {
+        "buy": [dict(zip(names, row, strict=False)) for row in book.buy],
+        "sell": [dict(zip(names, row, strict=False)) for row in book.sell],
+    }

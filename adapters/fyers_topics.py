@@ -107,8 +107,10 @@ class FiveLevels(Topic):
 
     def tick(self) -> Tick:
         values = self.values
-        if None in values:  # a size not sent is 0, as the price is; orders may be unknown
-            values = [value or 0 for value in values[:20]] + values[20:]
+        has_orders = True
+        if None in values:  # a size not sent is 0, as the price is
+            has_orders = None not in values[20:]
+            values = [value or 0 for value in values]
         d = self.divisor
         (
             b0, b1, b2, b3, b4, a0, a1, a2, a3, a4,
@@ -129,7 +131,7 @@ class FiveLevels(Topic):
             (a3 / d, q3, n3),
             (a4 / d, q4, n4),
         ]
-        return Tick(self.key, _DEPTH, depth=Book(buy, sell))
+        return Tick(self.key, _DEPTH, depth=Book(buy, sell, has_orders))
 
 
 #: By the first characters of a topic's name.

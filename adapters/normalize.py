@@ -10,33 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from math import floor
 from typing import Final, Protocol, TypeAlias
 
-from msgspec import UNSET, UnsetType
-
-from adapters.codec import Book, Row, Tick
+from adapters.codec import Book, Tick
+from adapters.payloads import ltp_payload, quote_payload, with_book
 from adapters.quarantine import WHOLE_TICK, Reason, highest_price, inspect
 from bus.frames import OWN_CLOCK
-from bus.ticks import MAX_INT32, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode
 
 #: As `Publisher.publish`: topic, payload, received_ns, flags.
 Publish: TypeAlias = Callable[[bytes, bytes, int, int], None]
 
 _LTP, _QUOTE, _DEPTH = Mode.LTP, Mode.QUOTE, Mode.DEPTH
-#: Differences of decimal prices, without the noise of binary fractions: six digits.
-_GRID: Final = 1e6
-#: Changes beyond it say nothing (a close of next to nothing).
-_FAR: Final = 1e9
 #: What a tick takes over from earlier ones of its instrument where a broker sends parts.
 #: Not the exchange's time, which belongs to the tick that brought it.
 _REMEMBERED: Final = tuple(
     name for name in Tick.__struct_fields__ if name not in {"key", "mode", "exchange_timestamp"}
 )
 _EMPTY: Final = Book([], [])
-_NOTHING: Final = (UNSET, UNSET)
-_NO_BEST: Final[tuple[float | UnsetType, int | UnsetType]] = (UNSET, UNSET)
 
 
 class Route(Protocol):
@@ -125,18 +116,19 @@ class Outlet:
             stamp, flags = received_ns // 1_000_000, OWN_CLOCK
         mode = tick.mode
         if self._ltp_topic is not None and (self._is_trade(tick) or mode is _LTP):
-            publish(self._ltp_topic, self._ltp_payload(tick, ltp, stamp), received_ns, flags)
+            payload = ltp_payload(self.symbol, self.exchange, tick, ltp, stamp)
+            publish(self._ltp_topic, payload, received_ns, flags)
         if mode is _LTP and not self._partial:
             return
         quote_topic, depth_topic = self._quote_topic, self._depth_topic
         book = tick.depth or (_EMPTY if self._is_index else None)
         if quote_topic is None and (depth_topic is None or book is None):
             return
-        quote = self._quote_payload(tick, ltp, stamp)
+        quote = quote_payload(self.symbol, self.exchange, tick, ltp, stamp)
         if quote_topic is not None:
             publish(quote_topic, quote, received_ns, flags)
         if depth_topic is not None and book is not None:
-            publish(depth_topic, _with_book(quote, book, self._levels), received_ns, flags)
+            publish(depth_topic, with_book(quote, book, self._levels), received_ns, flags)
 
     def _is_trade(self, tick: Tick) -> bool:
         """Whether a trade happened since the last tick, and not only the book changed."""
@@ -163,56 +155,6 @@ class Outlet:
                 if getattr(tick, name) is None or (is_late and known is not None):
                     setattr(tick, name, known)
         self._memory = tick
-
-    def _ltp_payload(self, tick: Tick, ltp: float, stamp: int) -> bytes:
-        traded, volume = tick.last_trade_time, tick.volume
-        return encode_json(
-            LtpData(
-                symbol=self.symbol,
-                exchange=self.exchange,
-                ltp=ltp,
-                ltt=UNSET if traded is None else traded,
-                volume=UNSET if volume is None else int(volume),
-                timestamp=stamp,
-            )
-        )
-
-    def _quote_payload(self, tick: Tick, ltp: float, stamp: int) -> bytes:
-        close, average, book = tick.close, tick.average_price, tick.depth
-        bought, sold = tick.total_buy_quantity, tick.total_sell_quantity
-        # Clients read quantities as whole numbers of 64 bits; the inspection bounds them.
-        ltq = UNSET if tick.ltq is None else int(tick.ltq)
-        change, percent = _change(ltp, close)
-        bid, bid_size = _best(book.buy) if book is not None else _NO_BEST
-        ask, ask_size = _best(book.sell) if book is not None else _NO_BEST
-        return encode_json(
-            QuoteData(
-                symbol=self.symbol,
-                exchange=self.exchange,
-                ltp=ltp,
-                ltt=UNSET if tick.last_trade_time is None else tick.last_trade_time,
-                volume=UNSET if tick.volume is None else int(tick.volume),
-                timestamp=stamp,
-                open=UNSET if tick.open is None else tick.open,
-                high=UNSET if tick.high is None else tick.high,
-                low=UNSET if tick.low is None else tick.low,
-                close=UNSET if close is None else close,
-                last_trade_quantity=ltq,
-                last_quantity=ltq,
-                ltq=ltq,
-                avg_trade_price=UNSET if average is None else average,
-                average_price=UNSET if average is None else average,
-                change=change,
-                change_percent=percent,
-                oi=UNSET if tick.oi is None else int(tick.oi),
-                bid_price=bid,
-                ask_price=ask,
-                bid_size=bid_size,
-                ask_size=ask_size,
-                total_buy_quantity=UNSET if bought is None else int(bought),
-                total_sell_quantity=UNSET if sold is None else int(sold),
-            )
-        )
 
 
 class PriceSide:
@@ -251,50 +193,3 @@ class Fanout:
     def publish(self, tick: Tick, received_ns: int, publish: Publish) -> None:
         for route in self._routes:
             route.publish(copy(tick), received_ns, publish)  # each may complete its own
-
-
-def _small(value: float) -> int:
-    return max(0, min(int(value), MAX_INT32))
-
-
-def _with_book(quote: bytes, book: Book, levels: int) -> bytes:
-    """The payload of `DepthData`: a quote's, with the best of the book under both names.
-
-    The book is encoded once and put in twice, which halves the cost of the largest payload.
-    """
-    buy = encode_json(_levels(book.buy[:levels]))
-    sell = encode_json(_levels(book.sell[:levels]))
-    return b'%b,"depth":{"buy":%b,"sell":%b},"bids":%b,"asks":%b}' % (
-        quote[:-1], buy, sell, buy, sell,
-    )  # fmt: skip
-
-
-def _levels(rows: list[Row]) -> list[Level]:
-    return [
-        Level(
-            price,
-            # Most are small numbers already; the test is cheaper than the call.
-            quantity if type(quantity) is int and 0 <= quantity <= MAX_INT32 else _small(quantity),
-            0 if orders is None else orders if 0 <= orders <= MAX_INT32 else _small(orders),
-        )
-        for price, quantity, orders in rows
-    ]
-
-
-def _change(ltp: float, close: float | None) -> tuple[float | UnsetType, float | UnsetType]:
-    """Against the previous close, in rupees and percent, where that is a price."""
-    if close is None or close <= 0:
-        return _NOTHING
-    change = ltp - close
-    percent = change / close * 100
-    if not (-_FAR < change < _FAR and -_FAR < percent < _FAR):
-        return _NOTHING
-    # As round(x, 6), in a third of its time.
-    return floor(change * _GRID + 0.5) / _GRID, floor(percent * _GRID + 0.5) / _GRID
-
-
-def _best(rows: list[Row]) -> tuple[float | UnsetType, int | UnsetType]:
-    """Price and size of the best level; an empty one has price 0 and says nothing."""
-    if rows and rows[0][0]:
-        return rows[0][0], int(rows[0][1])
-    return _NO_BEST

@@ -4,6 +4,8 @@ A tick whose price cannot be is held back whole. A damaged book, or another dama
 taken out of the tick, whose price is still news. Each reason is counted, and `status` shows
 the counts. A comparison with NaN is false, so every rule is written such that false is bad.
 
+What is sound but more than clients can read (`bus.ticks`) is capped in the book.
+
 An open, high, low, close or average of zero is no damage: brokers send it for "none yet". It
 is left out, and not counted.
 """
@@ -13,7 +15,8 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from adapters.codec import Book, Tick
+from adapters.codec import Book, Row, Tick
+from bus.ticks import MAX_INT32
 
 
 class Reason(enum.StrEnum):
@@ -71,7 +74,7 @@ def inspect(tick: Tick, highest: float) -> Reason | None:
         return Reason.BEYOND_CIRCUIT
     reason = None if _is_plain(tick, highest) else _mend(tick, highest)
     book = tick.depth
-    if book is not None and (damage := _damage(book, highest)) is not None:
+    if book is not None and (damage := _inspect_book(book, highest)) is not None:
         tick.depth = None
         return damage
     return reason
@@ -123,18 +126,32 @@ def _is_beyond_circuit(tick: Tick) -> bool:
     return not lower - _NOISE <= ltp <= upper + _NOISE
 
 
-def _damage(book: Book, highest: float) -> Reason | None:
+def _inspect_book(book: Book, highest: float) -> Reason | None:
     """An empty level has price 0; a side whose best is empty crosses nothing."""
-    buy, sell = book.buy, book.sell
-    for price, quantity, _ in buy:
-        if not (0.0 <= price <= highest and 0 <= quantity <= _MOST):
-            return Reason.BAD_BOOK
-    for price, quantity, _ in sell:
-        if not (0.0 <= price <= highest and 0 <= quantity <= _MOST):
-            return Reason.BAD_BOOK
+    buy, sell, most = book.buy, book.sell, MAX_INT32
+    for price, quantity, orders in buy:
+        if not (0.0 <= price <= highest and 0 <= quantity <= most and 0 <= orders <= most):
+            return _mend_book(book, highest)
+    for price, quantity, orders in sell:
+        if not (0.0 <= price <= highest and 0 <= quantity <= most and 0 <= orders <= most):
+            return _mend_book(book, highest)
     if buy and sell and buy[0][0] >= sell[0][0] > 0.0:
         return Reason.CROSSED_BOOK
     return None
+
+
+def _mend_book(book: Book, highest: float) -> Reason | None:
+    """Something is unusual: damage, or only more than clients can read, which is capped."""
+    for price, quantity, _ in book.buy + book.sell:
+        if not (0.0 <= price <= highest and 0 <= quantity <= _MOST):
+            return Reason.BAD_BOOK
+    book.buy, book.sell = _capped(book.buy), _capped(book.sell)
+    return _inspect_book(book, highest)
+
+
+def _capped(rows: list[Row]) -> list[Row]:
+    most = MAX_INT32
+    return [(price, min(count, most), max(0, min(orders, most))) for price, count, orders in rows]
 
 
 #: Reasons after which nothing of a tick may be used.

@@ -47,30 +47,25 @@ class Reader:
     def take(self, messages: Iterable[WireFrame], arrived_ns: int) -> bool:
         """Read a batch; whether there was any tick in it."""
         read, out, any_ticks = self._read, Decoded(), False
-        ticks, events, replies = out.ticks, out.events, out.replies
         for message in messages:
             error = None
             try:
                 read(message, out)
             except CodecError as told:
                 error = told
-            if events or replies or error is not None or len(ticks) >= BATCH_TICKS:
-                any_ticks = any_ticks or bool(ticks)
+            if out.events or out.replies or error is not None or len(out.ticks) >= BATCH_TICKS:
+                any_ticks = any_ticks or bool(out.ticks)
                 self._hand_on(out, arrived_ns)
+                out = Decoded()
                 if error is not None:
                     self._complaints.note(error, message)
                     self._sinks.on_error(error)
-        any_ticks = any_ticks or bool(ticks)
         self._hand_on(out, arrived_ns)
-        return any_ticks
+        return any_ticks or bool(out.ticks)
 
     def _hand_on(self, out: Decoded, arrived_ns: int) -> None:
-        """Empty `out`, whose lists are the codec's to fill again."""
         if out.ticks:
             self._sinks.on_ticks(out.ticks, arrived_ns)
-            out.ticks.clear()
         for event in out.events:
             self._sinks.on_event(event)
-        out.events.clear()
         self.replies.extend(out.replies)
-        out.replies.clear()

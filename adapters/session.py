@@ -38,7 +38,7 @@ _NO_CLOSE_FRAME: Final = 1006
 class Hooks:
     """What a session tells its owner, in the event loop."""
 
-    #: Ticks, and when they arrived (Unix ns). The list is used again.
+    #: Ticks, and when they arrived (Unix ns).
     on_ticks: Callable[[list[Tick], int], None]
     #: An order of the account changed, as this connection tells it.
     on_order: Callable[[OrderUpdate], None]

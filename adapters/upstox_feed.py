@@ -172,10 +172,10 @@ def _book(key: str, levels: Sequence[wire.Level]) -> Book | None:
     for level in levels:
         bid, ask = level.bid_price, level.ask_price
         total += bid + ask
-        buy.append((bid, level.bid_quantity, None))
-        sell.append((ask, level.ask_quantity, None))
+        buy.append((bid, level.bid_quantity, 0))
+        sell.append((ask, level.ask_quantity, 0))
     _check(key, total)
-    return Book(buy, sell) if buy else None
+    return Book(buy, sell, has_orders=False) if buy else None
 
 
 def _check(key: str, total: float) -> None:

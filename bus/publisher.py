@@ -67,7 +67,8 @@ class Publisher:
         self._socket = sockets.publisher(context, greeting, lossless=lossless)
         self._socket.bind(sockets.LOOPBACK_ANY_PORT)
         self.endpoint = sockets.bound_endpoint(self._socket)
-        self._send = self._socket.send
+        # Past the library's Python layer, for whose options there is no use here.
+        self._send: Callable[[bytes, int], object] = super(zmq.Socket, self._socket).send
         self._lanes = lanes
         #: Frames that no consumer may miss and that one had no room for; only when lossless.
         self._late: deque[bytes] = deque()

@@ -233,7 +233,8 @@ def test_fewer_and_more_values_than_the_table():
     [tick] = codec.decode(data(b"U\x00\x07\x17" + struct.pack(">23i", *[5] * 23))).ticks
     assert tick.close == 0.05
     [tick] = codec.decode(data(snapshot(DP, [100, 99]))).ticks
-    assert tick.depth.buy[:3] == [(1.0, 0, None), (0.99, 0, None), (0.0, 0, None)]
+    assert tick.depth.buy[:3] == [(1.0, 0, 0), (0.99, 0, 0), (0.0, 0, 0)]
+    assert not tick.depth.has_orders
 
 
 def test_circuits_and_interest():
@@ -315,8 +316,8 @@ def test_book_round_trip(values, multiplier, precision):
     divisor = multiplier * 10**precision
     sent = [0 if value == ABSENT else value for value in values]
     assert [(p, q) for p, q, _ in rows] == [(sent[n] / divisor, sent[n + 10]) for n in range(10)]
-    orders = [ABSENT if n is None else n for _, _, n in rows]
-    assert orders == values[20:]
+    assert [n for _, _, n in rows] == sent[20:]
+    assert tick.depth.has_orders is (ABSENT not in values[20:])
 
 
 @given(st.lists(INT32, min_size=2, max_size=6))

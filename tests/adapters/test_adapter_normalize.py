@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from adapters.codec import Book, Tick
 from adapters.normalize import Fanout, Outlet, PriceSide
+from adapters.payloads import LtpFields, QuoteFields
 from adapters.quarantine import Reason
 from bus.frames import OWN_CLOCK
-from bus.ticks import MAX_INT32, decode_depth, decode_ltp, decode_quote
+from bus.ticks import MAX_INT32, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
 from bus.topics import Mode
 
 RECEIVED_NS = 1_763_437_500_123_456_789
@@ -44,7 +45,7 @@ class Sink:
 
 
 def full(**changes):
-    book = Book([(99.5, 10, 2), (99.0, 20, 3)], [(100.5, 30, None), (101.0, 2**40, 4)])
+    book = Book([(99.5, 10, 2), (99.0, 20, 3)], [(100.5, 30, 0), (101.0, 2**40, 4)])
     fields = {
         "ltp": 100.0, "ltq": 5, "average_price": 99.75, "volume": 1000, "total_buy_quantity": 70,
         "total_sell_quantity": 80, "open": 98.0, "high": 101.0, "low": 97.0, "close": 96.0,
@@ -204,9 +205,9 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 PRICE = st.none() | FINITE
 QUANTITY = st.none() | FINITE | st.integers(-(2**70), 2**70)
 WHOLE = st.none() | st.integers(0, 2**63 - 1)
-ROWS = st.lists(
-    st.tuples(FINITE, FINITE | st.integers(0, 2**70), st.none() | st.integers(0, 2**70)), max_size=6
-)
+COUNT = st.integers(-5, 2**70)
+ROWS = st.lists(st.tuples(FINITE, COUNT, COUNT), max_size=6)
+FRACTIONS = st.lists(st.tuples(FINITE, FINITE | COUNT, COUNT), max_size=6)
 TICKS = st.builds(
     Tick,
     key=st.just(1),
@@ -224,7 +225,9 @@ TICKS = st.builds(
     last_trade_time=WHOLE,
     oi=WHOLE,
     exchange_timestamp=WHOLE,
-    depth=st.none() | st.builds(Book, ROWS, ROWS),
+    depth=st.none()
+    | st.builds(Book, ROWS, ROWS)
+    | st.builds(Book, FRACTIONS, FRACTIONS, fractions=st.just(True)),
 )
 INTEGERS = {
     "timestamp", "ltt", "volume", "last_trade_quantity", "last_quantity", "ltq", "oi",
@@ -272,3 +275,8 @@ def test_a_part_that_is_older_than_what_is_known_only_fills_gaps():
     outlet.emit(Tick(1, Mode.QUOTE, 100.0, open=99.0, exchange_timestamp=1000), 0, publish)
     outlet.emit(Tick(1, Mode.QUOTE, 102.0, exchange_timestamp=3000), 0, publish)
     assert sent == [(101.0, 2000, None), (101.0, 2000, 99.0), (102.0, 3000, 99.0)]
+
+
+def test_what_is_written_has_the_fields_of_what_is_read():
+    assert LtpFields.__struct_fields__ == LtpData.__struct_fields__
+    assert QuoteFields.__struct_fields__ == QuoteData.__struct_fields__

@@ -92,7 +92,7 @@ def test_what_is_absent_stays_as_it_was(codec):
 
     # Seen in the wild: a book without a trade.
     [after] = codec.decode(frame([(KEY, market(market_level={"levels": [level(101.0)]}))])).ticks
-    assert after.depth.buy == [(101.0, 10, None)]
+    assert after.depth.buy == [(101.0, 10, 0)]
     assert msgspec.structs.replace(after, depth=before.depth) == before
 
     [again] = codec.decode(frame([(KEY, market(ltpc={"ltp": 102.0}, vtt=1001))])).ticks
@@ -115,8 +115,8 @@ def test_a_full_feed_without_a_book_is_a_quote(codec):
 def test_sides_of_different_length_are_kept_as_sent(codec):
     levels = [{"bid_price": 1.0, "bid_quantity": 2}, {"ask_price": 3.0, "ask_quantity": 4}]
     [tick] = codec.decode(frame([(KEY, market(market_level={"levels": levels}))])).ticks
-    assert tick.depth.buy == [(1.0, 2, None), (0.0, 0, None)]
-    assert tick.depth.sell == [(0.0, 0, None), (3.0, 4, None)]
+    assert tick.depth.buy == [(1.0, 2, 0), (0.0, 0, 0)]
+    assert tick.depth.sell == [(0.0, 0, 0), (3.0, 4, 0)]
 
 
 def test_thirty_levels():
@@ -124,7 +124,7 @@ def test_thirty_levels():
     levels = [level(100.0 - n, 101.0 + n) for n in range(30)]
     [tick] = codec.decode(frame([(KEY, market(market_level={"levels": levels}))])).ticks
     assert len(tick.depth.buy) == len(tick.depth.sell) == 30
-    assert tick.depth.sell[29] == (130.0, 20, None)
+    assert tick.depth.sell[29] == (130.0, 20, 0)
 
 
 @pytest.mark.parametrize(("mode", "rows"), [(Mode.DEPTH, 1), (Mode.QUOTE, None)])

@@ -116,8 +116,8 @@ def test_a_full_packet_is_read_as_it_was(snapshot):
     bids, asks = deep_side(snapshot.bids, 30), deep_side(snapshot.asks, 30)
     rows = max(len(bids), len(asks))
     for told, levels in ((tick.depth.buy, bids), (tick.depth.sell, asks)):
-        sent = [(price, quantity, None) for price, quantity, _ in levels]
-        assert told == sent + [(0.0, 0, None)] * (rows - len(sent))
+        sent = [(price, quantity, 0) for price, quantity, _ in levels]
+        assert told == sent + [(0.0, 0, 0)] * (rows - len(sent))
 
 
 @given(SNAPSHOTS)
@@ -400,5 +400,5 @@ def test_numbers_of_the_synthetic_market_survive():
         )
         assert math.isfinite(tick.ltp)
         if snapshot.bids:
-            assert tick.depth.buy == [(p, q, None) for p, q, _ in snapshot.bids]
-            assert tick.depth.sell == [(p, q, None) for p, q, _ in snapshot.asks]
+            assert tick.depth.buy == [(p, q, 0) for p, q, _ in snapshot.bids]
+            assert tick.depth.sell == [(p, q, 0) for p, q, _ in snapshot.asks]
