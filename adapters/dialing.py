@@ -1,4 +1,4 @@
-"""Making a broker connection, and what its failures mean."""
+"""Making a broker connection, and what its failures and its end mean."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from adapters.broker import Stream
@@ -19,6 +19,7 @@ from bus import __version__
 
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
+_NO_CLOSE_FRAME: Final = 1006
 _USER_AGENT: Final = f"openalgo-stream/{__version__}"
 
 
@@ -66,3 +67,13 @@ async def _connect(codec: Codec, stream: Stream) -> BatchConnection:
         create_connection=made,
     )
     return cast("BatchConnection", connection)
+
+
+def verdict_of(closed: ConnectionClosed, codec: Codec, redactor: Redactor) -> tuple[Verdict, str]:
+    """What the end of a connection means, and words without secrets."""
+    if closed.rcvd is not None:
+        code, reason = int(closed.rcvd.code), closed.rcvd.reason
+    else:  # cut off, or closed by us: for a missing pong, or text that is no UTF-8
+        code, reason = _NO_CLOSE_FRAME, closed.sent.reason if closed.sent else ""
+    detail = redactor.text(f"closed with {code} {reason}".rstrip())
+    return codec.closed(code, reason), detail

@@ -24,9 +24,12 @@ OWED: Final = Owed.MESSAGE
 Message: TypeAlias = bytes | str | Literal[Owed.MESSAGE]
 
 _TEXT, _BINARY = 0x81, 0x82  # FIN and the opcode, without reserved bits
-_CONTINUED, _CONTINUED_END = 0x00, 0x80
-_FRAGMENTED: Final = (0x01, 0x02)
-_CLOSE, _PING, _PONG = 0x88, 0x89, 0x8A
+_CONTINUED_END: Final = 0x80
+_CLOSE: Final = 0x88
+_CONTROL: Final = frozenset({_CLOSE, 0x89, 0x8A})
+#: What may come between messages, and within one.
+_BETWEEN: Final = frozenset({_TEXT, _BINARY, 0x01, 0x02}) | _CONTROL
+_WITHIN: Final = frozenset({0x00, _CONTINUED_END}) | _CONTROL
 _LENGTH_16, _LENGTH_64 = 126, 127
 _ENDLESS: Final = 1 << 64
 
@@ -46,7 +49,7 @@ class Intake:
         self._held = 0
         #: Bytes that have to be there before the first frame can be read on.
         self._needed = 2
-        self._is_fragmented = False
+        self._expected = _BETWEEN
         self._is_given_up = False
 
     def give_up(self) -> None:
@@ -78,21 +81,22 @@ class Intake:
             kind, length = data[at], data[at + 1]
             start = at + 2
             if length >= _LENGTH_16:
-                start, length = _long(data, at, length)
-            if length > self._max_bytes:
+                start, length = _long(data, at)
+            if kind not in self._expected or length > self._max_bytes:
                 return self._hand_over(data, at)
             end = start + length
             if end > size:
                 self._needed = end - at
                 break
-            if kind == _BINARY and not self._is_fragmented:
+            if kind == _BINARY:
                 messages.append(data[start:end])
-            elif kind == _TEXT and not self._is_fragmented:
+            elif kind == _TEXT:
                 messages.append(self._text(data, at, start, end))
-            elif not self._other(kind, data[at:end], messages):
-                return self._hand_over(data, at)
-            elif self._is_given_up:
-                return self._hand_over(data, end)
+            else:
+                self._rest(data[at:end])
+                if kind == _CLOSE:  # nothing that comes behind it counts
+                    return self._hand_over(data, end)
+                self._follow(kind, messages)
             at = end
         return at
 
@@ -103,24 +107,13 @@ class Intake:
             self._rest(data[at:end])
             return OWED
 
-    def _other(self, kind: int, frame: bytes, messages: list[Message]) -> bool:
-        """A frame for the library; False: after this one nothing can be relied on."""
-        if kind in {_PING, _PONG}:
-            self._rest(frame)
-        elif kind == _CLOSE:
-            self._rest(frame)
-            self._is_given_up = True  # nothing that comes behind it counts
-        elif kind in _FRAGMENTED and not self._is_fragmented:
-            self._is_fragmented = True
-            self._rest(frame)
-        elif kind in {_CONTINUED, _CONTINUED_END} and self._is_fragmented:
-            self._rest(frame)
-            if kind == _CONTINUED_END:
-                self._is_fragmented = False
-                messages.append(OWED)
-        else:
-            return False
-        return True
+    def _follow(self, kind: int, messages: list[Message]) -> None:
+        """The library has a fragment, or a ping or pong, which stand anywhere."""
+        if kind == _CONTINUED_END:
+            self._expected = _BETWEEN
+            messages.append(OWED)
+        elif kind not in _CONTROL:
+            self._expected = _WITHIN
 
     def _hand_over(self, data: bytes, at: int) -> int:
         self._is_given_up = True
@@ -129,12 +122,13 @@ class Intake:
         return len(data)
 
 
-def _long(data: bytes, at: int, told: int) -> tuple[int, int]:
+def _long(data: bytes, at: int) -> tuple[int, int]:
     """Where the payload of a frame begins, and its length, when that is not in one byte.
 
-    A masked frame, which no server sends, is longer than anything.
+    What no server may send is longer than anything: masked frames, control frames of this size.
     """
-    if told > _LENGTH_64:
+    told = data[at + 1]
+    if told > _LENGTH_64 or data[at] in _CONTROL:
         return at, _ENDLESS
     start = at + (4 if told == _LENGTH_16 else 10)
     return start, int.from_bytes(data[at + 2 : start], "big") if start <= len(data) else 0

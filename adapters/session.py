@@ -11,7 +11,6 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from websockets.exceptions import ConnectionClosed
 
@@ -19,7 +18,7 @@ from adapters.broker import Broker, Stream
 from adapters.codec import Account, Codec, Event, LoggedIn, Notice, OrderUpdate, Tick
 from adapters.complaints import Complaints, Counters
 from adapters.connection import BatchConnection
-from adapters.dialing import dial
+from adapters.dialing import dial, verdict_of
 from adapters.errors import BrokerError, CodecError, Verdict
 from adapters.link import Link, State
 from adapters.reading import Reader, Sinks
@@ -30,8 +29,6 @@ from bus.clock import Clock
 from bus.topics import Mode
 
 logger = logging.getLogger(__name__)
-
-_NO_CLOSE_FRAME: Final = 1006
 
 
 @dataclass(frozen=True)
@@ -158,17 +155,10 @@ class Session:
             closed = await self._converse(socket, codec)
         finally:
             self._socket = None
-        return self._why(closed, codec)
+        return self._given_up() or verdict_of(closed, codec, self._redactor)
 
-    def _why(self, closed: ConnectionClosed, codec: Codec) -> tuple[Verdict, str]:
-        if self._ending is not None:
-            return self._ending
-        if closed.rcvd is not None:
-            code, reason = int(closed.rcvd.code), closed.rcvd.reason
-        else:  # cut off, or closed by us: for a missing pong, or text that is no UTF-8
-            code, reason = _NO_CLOSE_FRAME, closed.sent.reason if closed.sent else ""
-        detail = self._redactor.text(f"closed with {code} {reason}".rstrip())
-        return codec.closed(code, reason), detail
+    def _given_up(self) -> tuple[Verdict, str] | None:
+        return self._ending
 
     async def _converse(self, socket: BatchConnection, codec: Codec) -> ConnectionClosed:
         """Receive until the connection ends; a defect in any of the three tasks ends all."""

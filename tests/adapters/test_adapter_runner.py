@@ -201,6 +201,7 @@ def test_an_order_channel_of_its_own(kite, bench, eventually):
             await eventually(lambda: len(server.sockets) == 2)
             await eventually(lambda: adapter.service.stats()["orders_state"] == "connected")
             assert adapter.service.stats()["connections"] == 1
+            await eventually(lambda: adapter.events)  # the state: from now on events arrive
             await server.send(json.dumps({"type": "order", "data": ORDER}))
             await eventually(lambda: order_updates(adapter))
         async with kite() as server, bench(server.url, facts=broker, orders=False) as adapter:
@@ -349,7 +350,7 @@ def test_a_wrong_configuration_ends_the_process(bench, settings, message):
 def test_a_defect_in_the_background_ends_the_process(kite, bench):
     async def scenario():
         async with kite() as server, bench(server.url) as adapter:
-            adapter.service._spawn(_defect())
+            adapter.service._connections.spawn(_defect())
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             [error] = adapter.failures
