@@ -1,0 +1,5 @@
+"""Recordings of the bus: written by a process of their own, played back as an adapter.
+
+`records` and `notes` are the format, `segment` and `archive` read it, `recorder` and `replay`
+are the two processes. docs/recording.md specifies the format for others.
+"""

@@ -1,0 +1,7 @@
+"""`python -m recording`: the recorder's process, started by the supervisor."""
+
+from bus.process import run
+from recording.service import build
+
+if __name__ == "__main__":
+    run(build)

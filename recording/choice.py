@@ -1,0 +1,33 @@
+"""Which frames are worth recording. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from bus.events import BrokerState, EndOfStream, OrderUpdate, decode_event
+from bus.frames import Frame, Kind
+
+
+class Choice:
+    """Every tick, and the events that tell how a feed stood. Answers to somebody's demand are
+    left out; order updates are the account owner's business and recorded only when asked for.
+    """
+
+    def __init__(self, adapters: Collection[str] = (), *, orders: bool = False) -> None:
+        self._adapters = frozenset(adapters)
+        self._events = (BrokerState, EndOfStream, *((OrderUpdate,) if orders else ()))
+
+    def adapter(self, name: str) -> bool:
+        """Whether an adapter is recorded."""
+        return not self._adapters or name in self._adapters
+
+    def of(self, frames: Sequence[Frame]) -> list[Frame]:
+        return [f for f in frames if f.kind == Kind.TICK or self._is_chosen(f)]
+
+    def _is_chosen(self, frame: Frame) -> bool:
+        try:
+            return isinstance(decode_event(frame.payload), self._events)
+        except msgspec.DecodeError:
+            return False

@@ -1,0 +1,42 @@
+"""What a recording says about itself, in its place among the frames: JSON, tagged by `note`."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+#: `queue`: the disk was too slow; `disk`: it refused; `bus`: frames did not reach the recorder;
+#: `down`: nobody recorded.
+Reason: TypeAlias = Literal["queue", "disk", "bus", "down"]
+
+
+class Begin(Struct, frozen=True, tag="begin", tag_field="note"):
+    """The first record of a segment. Times in Unix ns."""
+
+    created_ns: int
+    segment: int
+    software: str
+
+
+class Gap(Struct, frozen=True, tag="gap", tag_field="note"):
+    """Ticks are missing here; `lost` is how many, None where nobody can know. The times are
+    those of the first and last lost tick, or of the silence."""
+
+    reason: Reason
+    lost: int | None
+    since_ns: int
+    until_ns: int
+
+
+class End(Struct, frozen=True, tag="end", tag_field="note"):
+    """The last record of a segment that was closed in order; `records` came before it."""
+
+    records: int
+
+
+Note: TypeAlias = Begin | Gap | End
+
+encode_note = msgspec.json.Encoder().encode
+decode_note = msgspec.json.Decoder(Note).decode
