@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from bus.access import AccessSettings
 from bus.secret import Secret
 
-Role: TypeAlias = Literal["adapter", "proxy", "marketdata", "simulator", "tap"]
+Role: TypeAlias = Literal["adapter", "proxy", "marketdata", "simulator", "tap", "recorder"]
 
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 PositiveSeconds: TypeAlias = Annotated[float, Meta(gt=0)]

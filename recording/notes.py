@@ -30,6 +30,13 @@ class Gap(Struct, frozen=True, tag="gap", tag_field="note"):
     until_ns: int
 
 
+def joined(one: Gap, other: Gap) -> Gap:
+    """Two gaps of one reason as one."""
+    lost = None if one.lost is None or other.lost is None else one.lost + other.lost
+    since_ns, until_ns = min(one.since_ns, other.since_ns), max(one.until_ns, other.until_ns)
+    return Gap(one.reason, lost, since_ns, until_ns)
+
+
 class End(Struct, frozen=True, tag="end", tag_field="note"):
     """The last record of a segment that was closed in order; `records` came before it."""
 

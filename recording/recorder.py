@@ -10,7 +10,7 @@ from typing import Final
 from bus.clock import Clock
 from bus.frames import Frame
 from bus.messages import Stats
-from recording.notes import Gap, Note
+from recording.notes import Gap, Note, Reason, joined
 from recording.spool import Item, Spool, gap_of
 from recording.writer import Sink
 
@@ -45,7 +45,8 @@ class Recorder:
         self._fsync_s = fsync_s
         self._spool = Spool(queue_bytes)
         self._sink: Sink | None = None
-        self._missing: Gap | None = None
+        #: Losses that the disk did not let us write down yet, by their reasons.
+        self._missing: dict[Reason, Gap] = {}
         self._refused_at = 0.0
         self._synced_at = clock.monotonic()
         self._dirty = False
@@ -129,9 +130,9 @@ class Recorder:
             if isinstance(item, list):
                 rest = item[written:]
                 self.disk_lost_total += len(rest)
-                self._missing = gap_of("disk", rest, self._missing)
+                self._miss(gap_of("disk", rest))
             else:
-                self._missing = self._missing or item
+                self._miss(item)
 
     def _note(self, note: Note) -> None:
         self._opened().note(note, self._clock.unix_ns())
@@ -143,11 +144,16 @@ class Recorder:
         return self._sink
 
     def _tell_missing(self) -> None:
-        if self._missing is not None:
-            self._note(self._missing)
-            self._missing = None
+        for reason, gap in list(self._missing.items()):
+            self._note(gap)
+            del self._missing[reason]
+        if self.trouble:
             self.trouble = ""
             logger.info("the disk takes records again")
+
+    def _miss(self, gap: Gap) -> None:
+        before = self._missing.get(gap.reason)
+        self._missing[gap.reason] = gap if before is None else joined(before, gap)
 
     def _refused(self, error: OSError) -> None:
         if not self.trouble:

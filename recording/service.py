@@ -65,14 +65,7 @@ class RecorderService:
 
     async def start(self) -> str:
         """Raises ExitError: the settings name no instrument, or the folder cannot be made."""
-        try:
-            list(self._topics("check"))
-            Path(self._settings.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        except TopicError as error:
-            raise ExitError(Exit.CONFIGURATION, f"[recorder] symbols: {error}") from None
-        except OSError as error:
-            text = f"[recorder] folder: {self._settings.folder}: {error.strerror}"
-            raise ExitError(Exit.CONFIGURATION, text) from None
+        self._check()
         self._recorder = Recorder(
             self._open,
             clock=self._host.clock,
@@ -118,6 +111,16 @@ class RecorderService:
         return self._flow.latency()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        try:
+            list(self._topics("check"))
+            Path(self._settings.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except TopicError as error:
+            raise ExitError(Exit.CONFIGURATION, f"[recorder] symbols: {error}") from None
+        except OSError as error:
+            text = f"[recorder] folder: {self._settings.folder}: {error.strerror}"
+            raise ExitError(Exit.CONFIGURATION, text) from None
 
     def _open(self) -> Sink:
         self._folder.begin(self._host.clock.unix_ns())

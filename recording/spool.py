@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from bus.frames import Frame
-from recording.notes import Gap, Reason
+from recording.notes import Gap, Reason, joined
 
 #: What a frame costs in memory beside its topic and payload.
 FRAME_BYTES: Final = 300
@@ -40,7 +40,8 @@ class Spool:
         with self._ready:
             if self.bytes + size > self._limit:
                 self.lost_total += len(frames)
-                self._missing = gap_of("queue", frames, self._missing)
+                gap = gap_of("queue", frames)
+                self._missing = gap if self._missing is None else joined(self._missing, gap)
                 return
             self._flush()
             self._items.append(frames)
@@ -78,10 +79,7 @@ class Spool:
             self._missing = None
 
 
-def gap_of(reason: Reason, frames: Sequence[Frame], before: Gap | None = None) -> Gap:
-    """These frames are lost, after those of an earlier gap that goes on."""
+def gap_of(reason: Reason, frames: Sequence[Frame]) -> Gap:
+    """These frames, at least one, are lost."""
     times = [frame.received_ns for frame in frames]
-    if before is None:
-        return Gap(reason, len(frames), min(times), max(times))
-    lost = (before.lost or 0) + len(frames)
-    return Gap(reason, lost, min(before.since_ns, *times), max(before.until_ns, *times))
+    return Gap(reason, len(frames), min(times), max(times))

@@ -47,5 +47,10 @@ def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> Market
 #: In the order in which they start: after the adapters, before the proxy.
 CONSUMERS: Final = (
     Consumer("marketdata", "marketdata", _marketdata, may_overlap=True),
+    Consumer(
+        "recorder",
+        "recording",
+        lambda config, *_: config.recorder if config.recorder.enabled else None,
+    ),
     Consumer("tap", "proxy.tap", lambda config, *_: config.tap if config.tap.enabled else None),
 )

@@ -12,6 +12,7 @@ ALLOWED = {
     "identity": {"bus"},
     "marketdata": {"bus", "identity"},
     "proxy": {"bus", "identity"},
+    "recording": {"adapters", "bus"},
     "simulators": {"bus"},
     "supervisor": {"bus"},
 }

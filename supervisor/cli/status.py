@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from bus.messages import ProcessStatus, Stats, StatusReply, StatusRequest
+from bus.messages import StatusReply, StatusRequest
 from supervisor.cli import clients
+from supervisor.cli.doing import doing
 from supervisor.cli.instance import Instance, with_instance
 
 if TYPE_CHECKING:
@@ -102,46 +103,9 @@ def _table(reply: StatusReply) -> Table:
             _duration(process.uptime_s),
             _or_dash(process.cpu_percent, ".0f"),
             _or_dash(process.rss_bytes and process.rss_bytes / 1e6, ".0f"),
-            _doing(process),
+            doing(process),
         )
     return table
-
-
-def _doing(process: ProcessStatus) -> str:
-    """The few figures that matter for the role, in words."""
-    stats = process.stats
-    if process.detail:
-        return process.detail
-    match process.role:
-        case "adapter":
-            return (
-                f"broker {stats.get('broker_state', '?')}, {_n(stats, 'symbols')} symbols, "
-                f"{_n(stats, 'ticks_per_s')} ticks/s, last {_age(stats.get('last_tick_age_s'))}"
-            )
-        case "proxy":
-            return (
-                f"{_n(stats, 'clients')} clients, {_n(stats, 'subscriptions')} subscriptions, "
-                f"{_n(stats, 'delivered_total')} delivered, {_n(stats, 'lost_total')} lost"
-                f"  {process.endpoint}"
-            )
-        case "tap":
-            return f"{_n(stats, 'published_total')} ticks published  {process.endpoint}"
-        case "marketdata":
-            return (
-                f"{_n(stats, 'instruments')} instruments, {_n(stats, 'ticks_total')} ticks, "
-                f"{_n(stats, 'lost_total')} lost"
-            )
-        case _:
-            return process.endpoint
-
-
-def _n(stats: Stats, key: str) -> str:
-    value = stats.get(key)
-    return f"{value:,.0f}" if isinstance(value, (int, float)) else "0"
-
-
-def _age(value: object) -> str:
-    return f"{value:.1f} s ago" if isinstance(value, (int, float)) else "never"
 
 
 def _or_dash(value: float | None, form: str = "d") -> str:

@@ -10,9 +10,10 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Struct
 
+from bus.errors import TopicError
 from bus.secret import decode_secret
 from bus.settings import Role
-from bus.topics import broker_word, is_adapter_name
+from bus.topics import broker_word, check_instrument, is_adapter_name
 from supervisor.config.schema import NAMED_SECTIONS, Config
 
 #: Names of processes that adapters and simulators cannot take.
@@ -99,6 +100,7 @@ def names(config: Config) -> Iterator[str]:
 
 
 def values(config: Config) -> Iterator[str]:
+    yield from _recorder(config)
     for name, adapter in config.adapters.items():
         for key in ("url", "instruments"):
             target = getattr(adapter, key)
@@ -107,3 +109,17 @@ def values(config: Config) -> Iterator[str]:
                     f"adapters.{name}.{key}: no [simulators.{target[10:]}] in this file; "
                     "add it or name another"
                 )
+
+
+def _recorder(config: Config) -> Iterator[str]:
+    for name in config.recorder.adapters:
+        if name not in config.adapters:
+            yield f"recorder.adapters: no [adapters.{name}] in this file"
+    for text in config.recorder.symbols:
+        exchange, _, symbol = text.partition(":")
+        try:
+            check_instrument(exchange, symbol)
+        except TopicError as error:
+            yield f"recorder.symbols: {text!r} is not EXCHANGE:SYMBOL: {error}"
+    if config.recorder.budget_mb < 2 * config.recorder.segment_mb:
+        yield "recorder.budget_mb: must have room for two segments of recorder.segment_mb"

@@ -51,6 +51,9 @@ def resolve(
         paths=PathSettings(state=str(state)),
         adapters=adapters,
         simulators=simulators,
+        recorder=msgspec.structs.replace(
+            config.recorder, folder=str(base / (config.recorder.folder or state / "recordings"))
+        ),
         proxy=msgspec.structs.replace(
             config.proxy,
             tls_certificate=_file(

@@ -16,6 +16,7 @@ from bus.settings import (
     Positive,
     PositiveSeconds,
     ProxySettings,
+    RecorderSettings,
     SimulatorSettings,
     TapSettings,
 )
@@ -56,6 +57,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     marketdata: MarketDataSettings = MarketDataSettings()
     market: MarketSettings = MarketSettings()
     tap: TapSettings = TapSettings()
+    recorder: RecorderSettings = RecorderSettings()
     adapters: dict[str, AdapterSettings] = {}
     simulators: dict[str, SimulatorSettings] = {}
     roles: dict[str, RoleSettings] = {}

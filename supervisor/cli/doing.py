@@ -1,0 +1,71 @@
+"""The few figures that matter for a process, in words, by its role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from bus.messages import ProcessStatus, Stats
+from bus.settings import Role
+
+
+def doing(process: ProcessStatus) -> str:
+    """What it does, or what is wrong with it."""
+    words = _WORDS.get(process.role)
+    told = process.detail or (words(process.stats) if words is not None else "")
+    if process.detail or process.role not in _AT_AN_ADDRESS:
+        return told
+    return f"{told}  {process.endpoint}".strip()
+
+
+def _adapter(stats: Stats) -> str:
+    return (
+        f"broker {stats.get('broker_state', '?')}, {_n(stats, 'symbols')} symbols, "
+        f"{_n(stats, 'ticks_per_s')} ticks/s, last {_age(stats.get('last_tick_age_s'))}"
+    )
+
+
+def _proxy(stats: Stats) -> str:
+    return (
+        f"{_n(stats, 'clients')} clients, {_n(stats, 'subscriptions')} subscriptions, "
+        f"{_n(stats, 'delivered_total')} delivered, {_n(stats, 'lost_total')} lost"
+    )
+
+
+def _marketdata(stats: Stats) -> str:
+    return (
+        f"{_n(stats, 'instruments')} instruments, {_n(stats, 'ticks_total')} ticks, "
+        f"{_n(stats, 'lost_total')} lost"
+    )
+
+
+def _recorder(stats: Stats) -> str:
+    size = stats.get("recorded_bytes")
+    megabytes = f"{size / 1e6:,.1f} MB" if isinstance(size, (int, float)) else "nothing"
+    trouble = stats.get("disk_trouble")
+    told = f"{_n(stats, 'recorded_total')} frames, {megabytes}, {_n(stats, 'lost_total')} lost"
+    return f"{told}; the disk refuses: {trouble}" if trouble else told
+
+
+def _tap(stats: Stats) -> str:
+    return f"{_n(stats, 'published_total')} ticks published"
+
+
+_WORDS: Final[dict[Role, Callable[[Stats], str]]] = {
+    "adapter": _adapter,
+    "marketdata": _marketdata,
+    "proxy": _proxy,
+    "recorder": _recorder,
+    "tap": _tap,
+}
+#: Roles that others connect to from outside.
+_AT_AN_ADDRESS: Final = frozenset({"proxy", "simulator", "tap"})
+
+
+def _n(stats: Stats, key: str) -> str:
+    value = stats.get(key)
+    return f"{value:,.0f}" if isinstance(value, (int, float)) else "0"
+
+
+def _age(value: object) -> str:
+    return f"{value:.1f} s ago" if isinstance(value, (int, float)) else "never"
