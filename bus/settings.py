@@ -184,6 +184,46 @@ class MarketDataBootstrap(Struct, frozen=True, kw_only=True):
     state: str = ""
 
 
+Leverage: TypeAlias = Annotated[float, Meta(ge=1, le=50)]
+
+
+class SandboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sandbox]`: paper trading. Times are of day in India."""
+
+    #: Rupees that an account begins with, and is reset to.
+    starting_capital: Annotated[float, Meta(gt=0, le=1e11)] = 10_000_000.0
+    #: What margin is divided by.
+    leverage_equity_mis: Leverage = 5.0
+    leverage_equity_cnc: Leverage = 1.0
+    leverage_futures: Leverage = 10.0
+    leverage_option_buy: Leverage = 1.0
+    leverage_option_sell: Leverage = 1.0
+    #: `book`: against bid, ask and their quantities where the feed has them; `ltp`: all at the
+    #: last price, as OpenAlgo does.
+    fills: Literal["book", "ltp"] = "book"
+    #: A price older than this, in seconds, fills nothing.
+    max_price_age_s: PositiveSeconds = 60.0
+    #: What an OCO of two legs blocks: the larger margin, or both.
+    gtt_oco_margin: Literal["max", "sum"] = "max"
+    gtt_days: Annotated[int, Meta(ge=1, le=3650)] = 365
+    #: By exchange, in place of the usual ones; an empty one: never.
+    square_off: dict[str, str] = {}
+    #: When positions in expired contracts are settled.
+    expiry_settlement: Literal["expiry_day_close", "next_day"] = "expiry_day_close"
+    #: At the last price, or worthless.
+    option_settlement: Literal["ltp", "zero"] = "ltp"
+    #: When the day's figures begin anew.
+    day_reset: time = time(3, 0)
+    #: When all accounts begin anew with the starting capital.
+    reset_day: Literal[
+        "never", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+    ] = "never"
+    reset_time: time = time(0, 0)
+    #: `normal`: no crash of a process loses anything; `full`: no power failure either, at a
+    #: disk write per order.
+    synchronous: Literal["normal", "full"] = "normal"
+
+
 class TapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[tap]`: a ZeroMQ PUB with `[topic, json]` for consumers of OpenAlgo's own feed."""
 

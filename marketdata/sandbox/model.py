@@ -125,7 +125,8 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Trade(Struct, frozen=True, kw_only=True):
-    """One fill; `fill` counts those of its order from 1. `value` is what it cost or brought."""
+    """One fill; `fill` counts those of its order from 1. `value` is what it cost or brought,
+    `epoch` how often the account was reset before."""
 
     id: str
     order_id: str
@@ -140,6 +141,7 @@ class Trade(Struct, frozen=True, kw_only=True):
     value: Micros
     strategy: str
     at_ns: int
+    epoch: int
 
 
 class Position(Struct, kw_only=True):

@@ -1,0 +1,139 @@
+"""Gives a desk a thread of its own, so that a disk that stalls delays no tick to anybody else.
+
+Whatever waits is taken at once and made durable together: the busier it is, the more ticks and
+requests share one commit. Requests are answered, and orders told of, after that commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Final, TypeAlias, TypeVar
+
+from marketdata.sandbox.desk import Desk
+from marketdata.sandbox.model import StoreError
+from marketdata.sandbox.quote import Data
+
+logger = logging.getLogger(__name__)
+R = TypeVar("R")
+Ticks: TypeAlias = Sequence[tuple[Data, int]]
+
+#: Seconds between two looks at the clock.
+_LOOK_S: Final = 1.0
+#: Things taken at once, and ticks that may wait before new ones are dropped, and counted.
+_MOST_AT_ONCE: Final = 256
+MAX_WAITING_TICKS: Final = 200_000
+
+
+class _Request:
+    """A call for the desk, and where its answer goes once it is durable."""
+
+    def __init__(self, call: Callable[[Desk], Any]) -> None:
+        self.call = call
+        self.future: Future[Any] = Future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self, desk: Desk) -> None:
+        try:
+            self.result = self.call(desk)
+        except Exception as error:  # noqa: BLE001 - the asker's to handle
+            self.error = error
+
+    def answer(self, failure: BaseException | None) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        error = failure or self.error
+        if error is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(self.result)
+
+
+class DeskRunner:
+    """The thread. `open_desk` is called in it, for a desk is its thread's alone."""
+
+    def __init__(self, open_desk: Callable[[], Desk]) -> None:
+        self.dropped_ticks_total = 0
+        self._open_desk = open_desk
+        self._queue: queue.SimpleQueue[_Request | Ticks | None] = queue.SimpleQueue()
+        # Each counter has one thread that writes it.
+        self._fed = 0
+        self._taken = 0
+        self._opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._live, name="sandbox", daemon=True)
+
+    async def start(self) -> None:
+        """Open the desk.
+
+        Raises:
+            StoreError: its file cannot be used.
+        """
+        self._thread.start()
+        await asyncio.wrap_future(self._opened)
+
+    async def stop(self) -> None:
+        """Do what waits, commit, and give the file back."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def ask(self, call: Callable[[Desk], R]) -> R:
+        """Run `call` with the desk in its thread; the answer is durable when it comes."""
+        request = _Request(call)
+        self._queue.put(request)
+        answer: R = await asyncio.wrap_future(request.future)
+        return answer
+
+    def feed(self, ticks: Ticks) -> None:
+        """Pass ticks on, never waiting; a desk that is too far behind loses them, counted."""
+        if self._fed - self._taken > MAX_WAITING_TICKS:
+            self.dropped_ticks_total += len(ticks)
+            return
+        self._fed += len(ticks)
+        self._queue.put(ticks)
+
+    def _live(self) -> None:
+        try:
+            desk = self._open_desk()
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits in `start`
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        while self._turn(desk):
+            pass
+        desk.close()
+
+    def _turn(self, desk: Desk) -> bool:
+        """Do all that waits, as one batch; false when it is time to end."""
+        things = self._take()
+        requests = [thing for thing in things if isinstance(thing, _Request)]
+        failure: BaseException | None = None
+        try:
+            with desk.batch():
+                for thing in things:
+                    if isinstance(thing, _Request):
+                        thing.run(desk)
+                    elif thing is not None:
+                        self._taken += len(thing)
+                        desk.on_ticks(thing)
+            desk.on_time()
+        except StoreError as error:
+            failure = error
+            logger.exception("a batch was lost; nothing of it happened")
+        for request in requests:
+            request.answer(failure)
+        return None not in things
+
+    def _take(self) -> list[_Request | Ticks | None]:
+        """What waits, or nothing when it is time to look at the clock."""
+        things: list[_Request | Ticks | None] = []
+        with suppress(queue.Empty):
+            things.append(self._queue.get(timeout=_LOOK_S))
+            while len(things) < _MOST_AT_ONCE:
+                things.append(self._queue.get_nowait())
+        return things
