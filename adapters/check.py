@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.errors import OptionsError
+from adapters.pools import why_no_standby
 from adapters.registry import find_any
 from adapters.source import Source
 from bus.settings import AdapterSettings
@@ -15,6 +16,8 @@ def lacking(settings: AdapterSettings) -> list[str]:
         f'credentials.{key}: not set; {settings.broker} needs it: a value, "env:VAR" or "file:PATH"'
         for key in found.missing(settings.credentials)
     ]
+    if settings.standby and (why := why_no_standby(found, settings)):
+        problems.append(f"standby: {why}; remove it")
     if isinstance(found, Source):
         try:
             found.read(settings.options)

@@ -6,7 +6,7 @@ stream as its ticks, so that the proxy can tell each client the truth per symbol
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -35,6 +35,10 @@ class Rejected(Struct, frozen=True, tag="rejected", tag_field="event"):
     topic: str
     code: str
     message: str
+
+
+#: The broker state in which ticks can come.
+CONNECTED: Final = "connected"
 
 
 class BrokerState(Struct, frozen=True, tag="broker_state", tag_field="event"):

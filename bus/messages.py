@@ -24,7 +24,8 @@ Stats: TypeAlias = dict[str, Stat]
 class PublisherEntry(Struct, frozen=True):
     """Where one generation of an adapter publishes.
 
-    Without `ticks` it is no adapter: a process that only tells events about itself.
+    Without `ticks` it is no adapter: a process that only tells events about itself. The ticks
+    of a `standby` count where those of the active one do not come.
     """
 
     adapter: str
@@ -32,6 +33,7 @@ class PublisherEntry(Struct, frozen=True):
     endpoint: str
     broker: str = ""
     ticks: bool = True
+    standby: bool = False
 
 
 # --- process to supervisor ----------------------------------------------------------------
@@ -233,6 +235,10 @@ class ProcessStatus(Struct, frozen=True, kw_only=True):
     detail: str = ""
     stats: Stats
     latency: Latency | None = None
+    #: The second generation that is ready to take over, of an adapter that keeps one, and how
+    #: often one has.
+    standby: ProcessStatus | None = None
+    takeovers: int = 0
 
 
 class StatusReply(Struct, frozen=True, tag=True):

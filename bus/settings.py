@@ -41,6 +41,8 @@ class AdapterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     connections: Positive | None = None
     #: Megabytes of resident memory beyond which the process is replaced.
     max_rss_mb: Positive | None = None
+    #: Keep a second session, connected and subscribed, that takes over at once.
+    standby: bool = False
     #: Whether clients are told of the account's orders, where the broker pushes them.
     orders: bool = True
     #: What the broker's own module asks for, beside all this; those of other machines and

@@ -8,10 +8,12 @@ held follows in order, and the follower leads. A leader that stays silent on a t
 `HOLD_S` while the follower holds ticks of it loses that topic to the follower.
 
 Where the broker samples its sessions differently contents never meet; then order decides:
-nothing is delivered whose broker time or day volume lies before the last one delivered.
+nothing is delivered whose broker time or day volume lies before the last one delivered. There
+a leader that goes on delivering is not silent: what the follower held before is let go.
 
-Pure: frames and the time go in, frames to deliver come out. The same object serves a restart
-and a hot standby.
+Pure: frames and the time go in, frames to deliver come out. The same object serves a restart,
+which lasts a second, and a hot standby, which follows for days: what it remembers is bounded
+per topic, and topics that nobody wants any more are forgotten.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from bus.frames import OWN_CLOCK, Frame
 #: How long a follower's tick waits for the leader to deliver it.
 HOLD_S: Final = 0.25
 #: Contents of the leader remembered per topic for a follower that lags behind.
-REMEMBERED: Final = 512
+REMEMBERED: Final = 256
 
 _TIMESTAMP: Final = re.compile(rb'"timestamp":\d+')
 
@@ -53,7 +55,7 @@ class _Held(NamedTuple):
 class _Lag:
     """A follower on one topic, as against the leader."""
 
-    __slots__ = ("ahead", "delivered", "greeting", "met")
+    __slots__ = ("ahead", "delivered", "diverged_at", "greeting", "met")
 
     def __init__(self) -> None:
         #: Whether it was found in the leader's stream, and by which content at first. Brokers
@@ -64,6 +66,8 @@ class _Lag:
         self.delivered: deque[int] = deque(maxlen=REMEMBERED)
         #: What the follower sent and the leader has not delivered yet.
         self.ahead: deque[_Held] = deque()
+        #: When the leader last delivered what the follower, being ahead, does not have.
+        self.diverged_at = float("-inf")
 
 
 class _Topic:
@@ -105,6 +109,8 @@ class Splice:
         self.longest_gap_ns = 0
         self._last = last
         self._topics: dict[bytes, _Topic] = {}
+        #: Topics of which a follower may hold something: all that `tick` has to look at.
+        self._waiting: dict[bytes, _Topic] = {}
         self._followers: dict[int, None] = {}
 
     @property
@@ -123,15 +129,21 @@ class Splice:
             topic = self._topic(frame.topic)
             if generation == topic.leader:
                 if (not topic.owed and topic.greeting is None) or self._is_news(topic, frame):
-                    self._deliver(topic, frame, out)
+                    self._deliver(topic, frame, out, now)
             else:
-                self._follow(topic.lag(generation), frame, now)
+                self._follow(topic, topic.lag(generation), frame, now)
         return out
+
+    def forget(self, name: bytes) -> None:
+        """Nobody wants a topic any more."""
+        self._topics.pop(name, None)
+        self._waiting.pop(name, None)
 
     def end(self, generation: int) -> list[Frame]:
         """A generation publishes no more: what of the others now follows."""
         self._followers.pop(generation, None)
         if generation == self.leader and self._followers:
+            self.longest_gap_ns = 0
             self.leader = next(iter(self._followers))
             self._resumed = True
             del self._followers[self.leader]
@@ -139,16 +151,33 @@ class Splice:
         for topic in self._topics.values():
             topic.lags.pop(generation, None)
             if topic.leader == generation:
-                self._hand_over(topic, self.leader, out)
+                self._hand_over(topic, self.leader, out, None)
+        return out
+
+    def lead(self, generation: int) -> list[Frame]:
+        """A follower leads from now on, though the leader still publishes (its feed is down)."""
+        before, self.leader = self.leader, generation
+        del self._followers[generation]
+        self._followers[before] = None
+        self.longest_gap_ns = 0
+        out: list[Frame] = []
+        for topic in self._topics.values():
+            if topic.leader == before:
+                self._hand_over(topic, generation, out, None)
         return out
 
     def tick(self, now: float) -> list[Frame]:
         """The time went on: topics whose leader is silent change hands."""
         out: list[Frame] = []
-        for topic in self._topics.values():
+        for name, topic in list(self._waiting.items()):
+            if not any(lag.ahead for lag in topic.lags.values()):
+                del self._waiting[name]
+                continue
             for generation, lag in topic.lags.items():
                 if lag.ahead and now - lag.ahead[0].since >= HOLD_S:
-                    self._hand_over(topic, generation, out)
+                    self._let_go(lag)
+                    if lag.ahead and now - lag.ahead[0].since >= HOLD_S:
+                        self._hand_over(topic, generation, out, now)
                     break
         return out
 
@@ -164,11 +193,11 @@ class Splice:
                 topic.met = False
         return topic
 
-    def _deliver(self, topic: _Topic, frame: Frame, out: list[Frame]) -> None:
+    def _deliver(self, topic: _Topic, frame: Frame, out: list[Frame], now: float | None) -> None:
         content = content_of(frame)
         for generation in self._followers if topic.leader == self.leader else self.generations:
             if generation != topic.leader:
-                self._lead(topic.lag(generation), content)
+                self._lead(topic.lag(generation), content, now)
         if topic.changed_hands and topic.last is not None:
             gap_ns = frame.received_ns - topic.last.received_ns
             self.longest_gap_ns = max(self.longest_gap_ns, gap_ns)
@@ -176,7 +205,7 @@ class Splice:
         topic.last = frame
         out.append(frame)
 
-    def _lead(self, lag: _Lag, content: int) -> None:
+    def _lead(self, lag: _Lag, content: int, now: float | None) -> None:
         """The leader delivers: the follower's same tick, and what it sent before, is passed."""
         for held in lag.ahead:
             if held.content == content:
@@ -185,8 +214,10 @@ class Splice:
                 self.duplicates_total += 1
                 return
         lag.delivered.append(content)
+        if lag.ahead and now is not None:
+            lag.diverged_at = now
 
-    def _follow(self, lag: _Lag, frame: Frame, now: float) -> None:
+    def _follow(self, topic: _Topic, lag: _Lag, frame: Frame, now: float) -> None:
         content = content_of(frame)
         if content in lag.delivered:
             while lag.delivered.popleft() != content:
@@ -203,8 +234,17 @@ class Splice:
         else:
             lag.greeting = None
             lag.ahead.append(_Held(content, frame, now))
+            self._waiting[frame.topic] = topic
 
-    def _hand_over(self, topic: _Topic, generation: int, out: list[Frame]) -> None:
+    def _let_go(self, lag: _Lag) -> None:
+        """Of what a follower holds, what a leader went past on a way of its own."""
+        while lag.ahead and lag.ahead[0].since <= lag.diverged_at:
+            lag.ahead.popleft()
+            self.duplicates_total += 1
+
+    def _hand_over(
+        self, topic: _Topic, generation: int, out: list[Frame], now: float | None
+    ) -> None:
         """The topic belongs to another generation from now on, beginning with what it held."""
         before = topic.leader
         lag = topic.lag(generation)
@@ -219,7 +259,7 @@ class Splice:
                 self.duplicates_total += 1
             else:  # it is past all that the other one delivered
                 topic.owed, topic.greeting = deque(), None
-                self._deliver(topic, held.frame, out)
+                self._deliver(topic, held.frame, out, now)
 
     def _is_news(self, topic: _Topic, frame: Frame) -> bool:
         """Whether a new leader has come past what the one before it delivered."""

@@ -20,8 +20,17 @@ import zmq
 from bus import frames, welcome
 from bus.clock import Clock, SystemClock
 from bus.errors import FrameError
-from bus.events import BrokerState, EndOfStream, decode_event
+from bus.events import (
+    CONNECTED,
+    Accepted,
+    BrokerState,
+    EndOfStream,
+    OrderUpdate,
+    Rejected,
+    decode_event,
+)
 from bus.frames import Frame, Kind
+from bus.joint import Joint
 from bus.loss import LossCounter
 from bus.messages import PublisherEntry
 from bus.secret import Secret
@@ -123,7 +132,7 @@ class Subscriber:
         self._last: dict[bytes, Frame] = {}
         #: Adapters that had a generation before.
         self._known: set[str] = set()
-        self._splices: dict[str, _Joint] = {}
+        self._splices: dict[str, Joint] = {}
         self._splicer: asyncio.Task[None] | None = None
         #: The longest gap of any topic over the last change of generation, in ms.
         self.last_gap_ms: float | None = None
@@ -145,8 +154,10 @@ class Subscriber:
             self._closed_lost_total += feed.loss.lost_total
             self._ended(feed)
             feed.close()
-        for key, entry in sorted(listed.items()):
-            if key not in self._feeds:
+        for key, entry in sorted(listed.items(), key=_active_first):
+            if key in self._feeds:
+                self._feeds[key].entry = entry  # a standby becomes the active one
+            else:
                 self._feeds[key] = self._open(entry)
 
     def subscribe(self, adapter: str, topic: bytes) -> None:
@@ -159,6 +170,9 @@ class Subscriber:
     def unsubscribe(self, adapter: str, topic: bytes) -> None:
         self._wanted.get(adapter, set()).discard(topic)
         self._last.pop(topic[:-1], None)
+        joint = self._splices.get(adapter)
+        if joint is not None:
+            joint.forget(topic[:-1])
         for feed in self._feeds.values():
             if feed.entry.adapter == adapter:
                 feed.unsubscribe(topic)
@@ -191,7 +205,7 @@ class Subscriber:
                 last[frame.topic] = frame
         self._on_frames(feed, frames)
 
-    def _splice(self, joint: _Joint, feed: Feed, frames: list[Frame]) -> None:
+    def _splice(self, joint: Joint, feed: Feed, frames: list[Frame]) -> None:
         """Events pass in their place among the ticks; the end of a stream is for us."""
         generation = feed.entry.generation
         ticks: list[Frame] = []
@@ -204,17 +218,51 @@ class Subscriber:
             self._event(joint, feed, frame)
         self._deliver(feed, joint.splice.take(generation, ticks, self._clock.monotonic()))
 
-    def _event(self, joint: _Joint, feed: Feed, frame: Frame) -> None:
+    def _event(self, joint: Joint, feed: Feed, frame: Frame) -> None:
+        """A follower's word counts once it leads; orders count from whoever is first."""
         event = None
         with contextlib.suppress(msgspec.DecodeError):
             event = decode_event(frame.payload)
-        follows = feed.entry.generation != joint.splice.leader
-        if isinstance(event, EndOfStream):
-            self._ended(feed)
-        elif isinstance(event, BrokerState) and follows:
-            joint.states[feed.entry.generation] = frame  # told when it leads
-        else:
-            self._on_frames(feed, [frame])
+        generation = feed.entry.generation
+        follows = generation != joint.splice.leader
+        match event:
+            case EndOfStream():
+                self._ended(feed)
+                return
+            case BrokerState(state):
+                joint.states[generation] = frame, state == CONNECTED
+                if self._lead_who_is_connected(feed.entry.adapter, joint) or follows:
+                    return
+            case Accepted(topic) | Rejected(topic) if follows and feed.entry.standby:
+                joint.verdicts.setdefault(generation, {})[topic] = frame
+                return
+            case OrderUpdate() if not joint.is_first(frame.payload):
+                return
+        self._on_frames(feed, [frame])
+
+    def _lead_who_is_connected(self, adapter: str, joint: Joint) -> bool:
+        """A leader that lost its broker gives way at once to a follower that has it."""
+        splice = joint.splice
+        if joint.is_connected(splice.leader, unknown=True):
+            return False
+        able = (one for one in splice.generations if joint.is_connected(one, unknown=False))
+        follower = next(able, None)
+        if follower is None:
+            return False
+        leader = self._feeds[adapter, follower]
+        self._deliver(leader, splice.lead(follower))
+        joint.changed = True
+        self._tell_what_it_said(joint, leader)
+        return True
+
+    def _tell_what_it_said(self, joint: Joint, leader: Feed) -> None:
+        """What a new leader told while it followed."""
+        generation = leader.entry.generation
+        told = list(joint.verdicts.pop(generation, {}).values())
+        if generation in joint.states:
+            told.append(joint.states[generation][0])
+        if told:
+            self._on_frames(leader, told)
 
     def _join(self, entry: PublisherEntry) -> None:
         """Another generation of an adapter: splice it to the one that is there, or was."""
@@ -223,13 +271,12 @@ class Subscriber:
         if others:
             if joint is None:
                 leader = min(feed.entry.generation for feed in others)
-                joint = self._splices[entry.adapter] = _Joint(Splice(leader, self._last))
+                joint = self._splices[entry.adapter] = Joint(Splice(leader, self._last))
             joint.splice.follow(entry.generation)
-            joint.splice.longest_gap_ns = 0  # of this hand-over, not of one just before
-            joint.alone_since, joint.overlaps = None, True
+            joint.alone_since = None
         elif entry.adapter in self._known:
             splice = Splice(entry.generation, self._last, resumed=True)
-            joint = self._splices[entry.adapter] = _Joint(splice, self._clock.monotonic())
+            joint = self._splices[entry.adapter] = Joint(splice, self._clock.monotonic())
         else:
             self._known.add(entry.adapter)
             return
@@ -241,12 +288,15 @@ class Subscriber:
         joint = self._splices.get(feed.entry.adapter)
         if joint is None or feed.entry.generation not in joint.splice.generations:
             return
-        frames = joint.splice.end(feed.entry.generation)
+        generation, before = feed.entry.generation, joint.splice.leader
+        frames = joint.splice.end(generation)
         leader = self._feeds.get((feed.entry.adapter, joint.splice.leader), feed)
         self._deliver(leader, frames)
-        state = joint.states.pop(joint.splice.leader, None)
-        if state is not None:
-            self._on_frames(leader, [state])
+        joint.states.pop(generation, None)
+        joint.verdicts.pop(generation, None)
+        if joint.splice.leader != before:
+            joint.changed = True
+            self._tell_what_it_said(joint, leader)
         if len(joint.splice.generations) == 1:
             joint.alone_since = self._clock.monotonic()
 
@@ -264,19 +314,15 @@ class Subscriber:
                 leader = self._feeds.get((adapter, joint.splice.leader))
                 if leader is not None:
                     self._deliver(leader, joint.splice.tick(now))
-                if joint.alone_since is not None:
-                    if joint.overlaps:
-                        self.last_gap_ms = joint.splice.longest_gap_ns / 1e6
-                    if now - joint.alone_since >= _SPLICE_LINGER_S:
-                        del self._splices[adapter]
+                if joint.changed:
+                    self.last_gap_ms = joint.splice.longest_gap_ns / 1e6
+                if joint.alone_since is not None and now - joint.alone_since >= _SPLICE_LINGER_S:
+                    del self._splices[adapter]
 
 
-class _Joint:
-    """A splice, the broker states that its followers told, and since when one is alone."""
-
-    def __init__(self, splice: Splice, alone_since: float | None = None) -> None:
-        self.splice = splice
-        self.states: dict[int, Frame] = {}
-        self.alone_since = alone_since
-        #: Whether there were two at a time; else there is no gap of a hand-over to tell.
-        self.overlaps = alone_since is None
+def _active_first(
+    listed: tuple[tuple[str, int], PublisherEntry],
+) -> tuple[str, bool, int]:
+    """Who is opened first leads."""
+    (adapter, generation), entry = listed
+    return adapter, entry.standby, generation

@@ -28,6 +28,8 @@ class Feeds:
         """The directory changed; returns the adapters whose generations did."""
         listed: dict[str, set[int]] = {}
         for entry in directory:
+            if entry.standby:
+                continue  # it speaks for the adapter once it is the active one
             listed.setdefault(entry.adapter, set()).add(entry.generation)
         changed = []
         for adapter in self._feeds.keys() | listed.keys():

@@ -36,7 +36,7 @@ class Chores:
         looks = 0
         while True:
             await asyncio.sleep(LOOK_S)
-            for process in self._fleet:
+            for process in self._fleet.all:
                 self._weigh(process)
             looks += 1
             if looks % _LOG_LOOKS == 0:

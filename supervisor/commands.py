@@ -102,7 +102,7 @@ class Commands:
         now = self._clock.monotonic()
         return StatusReply(
             SupervisorStatus(os.getpid(), round(now - self._started_at, 3), __version__),
-            [process.status(now) for process in self._fleet],
+            self._fleet.status(now),
         )
 
     def heard(self, message: Clients) -> None:
@@ -167,7 +167,8 @@ class Commands:
         process = self._fleet.get(name)
         if process is None or process.lifecycle.state is State.RUNNING or not process.alive:
             return self.restart(RestartRequest(name))
-        self._shell.tell(process, Credentials(all_values))
+        for one in self._fleet.all_of(name):
+            self._shell.tell(one, Credentials(all_values))
         progress = self._restarts[name] = Progress()
         progress.finish(f"{name} goes on with the new {' and '.join(values)}")
         return Done("told")

@@ -132,7 +132,7 @@ def _adapter(
         return AdapterBootstrap(adapter=adapter, market=market, state=str(paths.instruments))
 
     managed = Managed(name, "adapter", current, paths.log(name), random)
-    managed.broker = settings.broker
+    managed.broker, managed.keeps_standby = settings.broker, settings.standby
     return managed
 
 

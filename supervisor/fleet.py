@@ -1,21 +1,34 @@
-"""The processes that are managed: one per name, and for a while its successor, too."""
+"""The processes that are managed: one per name, perhaps a standby, for a while a successor."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bus.messages import PublisherEntry
+from msgspec.structs import replace
+
+from bus.messages import ProcessStatus, PublisherEntry
 from bus.settings import Role
+from supervisor.lifecycle import SERVING
 from supervisor.managed import Managed
 from supervisor.runfile import ProcessRecord
 
 
 class Fleet:
-    """Processes by name. While one is replaced, both generations of it are here."""
+    """Processes by name. While one is replaced, both generations of it are here.
+
+    A process that keeps a standby has two places under its name. When the active one ends and
+    the standby serves, they change places: the standby is the active one from then on, and
+    what lives again in the other place stands by.
+    """
 
     def __init__(self, processes: Iterable[Managed]) -> None:
-        self._current = {process.name: process for process in processes}
+        self._current: dict[str, Managed] = {}
+        self._standbys: dict[str, Managed] = {}
         self._successors: dict[str, Managed] = {}
+        self._takeovers: Counter[str] = Counter()
+        for process in processes:
+            self.add(process)
 
     def __iter__(self) -> Iterator[Managed]:
         """The current one of each name, as `status` shows them."""
@@ -23,8 +36,8 @@ class Fleet:
 
     @property
     def all(self) -> list[Managed]:
-        """Current ones and successors."""
-        return [*self._current.values(), *self._successors.values()]
+        """Current ones, standbys and successors."""
+        return [*self._current.values(), *self._standbys.values(), *self._successors.values()]
 
     @property
     def names(self) -> list[str]:
@@ -33,32 +46,90 @@ class Fleet:
     def get(self, name: str) -> Managed | None:
         return self._current.get(name)
 
+    def all_of(self, name: str) -> list[Managed]:
+        """Every one of a name, the current one first."""
+        return [process for process in self.all if process.name == name]
+
     def find(self, name: str, generation: int) -> Managed | None:
         """The process that calls itself so."""
-        for process in (self._current.get(name), self._successors.get(name)):
-            if process is not None and process.lifecycle.generation == generation:
+        for process in self.all_of(name):
+            if process.lifecycle.generation == generation:
                 return process
         return None
 
     def of(self, role: Role) -> list[Managed]:
-        """All of a role, successors included."""
+        """All of a role, standbys and successors included."""
         return [process for process in self.all if process.role == role]
 
-    def add(self, process: Managed) -> None:
-        """A process that is new to the configuration."""
+    def add(self, process: Managed) -> list[Managed]:
+        """A process that is new to the configuration, and the standby that it keeps."""
         self._current[process.name] = process
+        return [process, *([self.add_standby(process)] if process.keeps_standby else [])]
 
     def remove(self, name: str) -> None:
         """One that left the configuration, and has ended."""
         self._current.pop(name, None)
+        self._standbys.pop(name, None)
 
     def directory(self) -> list[PublisherEntry]:
         """Every generation that publishes."""
-        return [entry for p in self.all if (entry := p.publisher()) is not None]
+        entries = []
+        for process in self.all:
+            entry = process.publisher()
+            if entry is not None:
+                entries.append(replace(entry, standby=self._stands_by(process)))
+        return entries
 
     def records(self) -> list[ProcessRecord]:
         """What a later supervisor needs to know of every one that lives."""
-        return [record for process in self.all if (record := process.record()) is not None]
+        records = []
+        for process in self.all:
+            record = process.record()
+            if record is not None:
+                records.append(replace(record, standby=self._stands_by(process)))
+        return records
+
+    def status(self, now: float) -> list[ProcessStatus]:
+        """One per name; a standby is told with its active one, and their restarts together."""
+        told = []
+        for process in self:
+            status, standby = process.status(now), self.standby(process.name)
+            if standby is not None:
+                status = replace(
+                    status,
+                    restarts=status.restarts + standby.lifecycle.restarts,
+                    standby=standby.status(now),
+                    takeovers=self._takeovers[process.name],
+                )
+            told.append(status)
+        return told
+
+    # --- standing by ------------------------------------------------------------------------
+
+    def standby(self, name: str) -> Managed | None:
+        """The one that stands by, in whatever life it is."""
+        return self._standbys.get(name)
+
+    def add_standby(self, process: Managed) -> Managed:
+        """One that is to stand by for a process, not started yet."""
+        standby = self._standbys[process.name] = process.second()
+        return standby
+
+    def remove_standby(self, name: str) -> None:
+        """It is not kept any more, and has ended."""
+        self._standbys.pop(name, None)
+
+    def take_over(self, name: str) -> bool:
+        """Let the standby change places with an active one that has ended, if it can."""
+        standby = self._standbys.get(name)
+        if standby is None or standby.lifecycle.state not in SERVING or self._current[name].handle:
+            return False
+        self._standbys[name], self._current[name] = self._current[name], standby
+        self._takeovers[name] += 1
+        return True
+
+    def _stands_by(self, process: Managed) -> bool:
+        return self._standbys.get(process.name) is process
 
     # --- replacing one ----------------------------------------------------------------------
 
@@ -79,7 +150,5 @@ class Fleet:
 
     def dismiss(self, name: str) -> None:
         """The replacement failed: the current one stays what it was."""
-        successor = self._successors.pop(name)
-        current = self._current[name]
-        current.lifecycle.superseded = False
-        current.lifecycle.used = successor.lifecycle.used
+        del self._successors[name]
+        self._current[name].lifecycle.superseded = False

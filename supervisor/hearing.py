@@ -82,13 +82,20 @@ class Hearing:
         return process.alive and self._server.send(process.identity, message)
 
     def publish_directory(self) -> None:
-        """Tell everybody who publishes where, if that changed."""
+        """Tell everybody who publishes where, if that changed, and once all are adopted."""
+        if self._adoption.waiting:
+            return
         entries = self._fleet.directory()
         if entries == self._directory:
             return
         self._directory = entries
         for process in self._fleet.all:
             self.tell(process, Directory(entries))
+
+    def _tell_directory(self, identity: bytes) -> None:
+        """Not before all are adopted: who is not listed is left by its consumers."""
+        if not self._adoption.waiting:
+            self._server.send(identity, Directory(self._directory))
 
     def _on_message(self, identity: bytes, message: FromProcess) -> None:
         now = self._clock.monotonic()
@@ -101,7 +108,7 @@ class Hearing:
                 process.hello(message, now)
                 logger.info("%s is up, generation %d", message.name, message.generation)
                 self._listener.save()
-                self._server.send(identity, Directory(self._directory))
+                self._tell_directory(identity)
             case Heartbeat():
                 before = process.lifecycle.state
                 process.heartbeat(message, now)
@@ -118,8 +125,10 @@ class Hearing:
         if not isinstance(message, Hello):
             self._server.send(identity, Identify())
             return
-        process = self._fleet.get(message.name)
         record = self._adoption.claim(message)
+        process = self._fleet.get(message.name)
+        if record is not None and record.standby:
+            process = self._fleet.standby(message.name)
         if process is not None and not process.alive and record is not None:
             age_s = max(0.0, self._clock.unix_ns() / 1e9 - record.create_time)
             handle = Observed(message.pid)
@@ -127,7 +136,7 @@ class Hearing:
             process.adopt(message, handle, record.restarts, age_s, now)
             logger.info("adopted %s, pid %d", message.name, message.pid)
             self._listener.save()
-            self._server.send(identity, Directory(self._directory))
+            self._tell_directory(identity)
             self.publish_directory()
         else:
             self._server.send(identity, _UNWANTED)

@@ -71,6 +71,21 @@ class Signal(enum.Enum):
 Action: TypeAlias = Spawn | Signal
 
 
+class Generations:
+    """The numbers that lives of one name have had: none is used twice, whoever lives it."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        self._last += 1
+        return self._last
+
+    def note(self, used: int) -> None:
+        """An earlier supervisor gave this one out."""
+        self._last = max(self._last, used)
+
+
 @dataclass
 class Lifecycle:
     """One managed process. Times are monotonic seconds."""
@@ -86,8 +101,8 @@ class Lifecycle:
     deadline: float | None = None
     #: Another generation is about to take its place: its end is not answered by a restart.
     superseded: bool = False
-    #: The highest generation used by anybody of this name; numbers are never used twice.
-    used: int = 0
+    #: Shared by all that live under one name.
+    numbers: Generations = field(default_factory=Generations, repr=False)
 
     def __post_init__(self) -> None:
         self._backoff = Backoff(
@@ -125,6 +140,7 @@ class Lifecycle:
     def adopt(self, now: float, *, generation: int, restarts: int, age_s: float) -> None:
         """Take on a process that an earlier supervisor started."""
         self.generation, self.restarts = generation, restarts
+        self.numbers.note(generation)
         self.started_at = now - age_s
         self.heartbeat_at = now
         self.state, self.detail = State.READY, ""
@@ -183,7 +199,7 @@ class Lifecycle:
     # --- transitions ----------------------------------------------------------------------
 
     def _spawn(self, now: float) -> list[Action]:
-        self.generation = self.used = max(self.generation, self.used) + 1
+        self.generation = self.numbers.next()
         self.state, self.detail = State.STARTING, ""
         self.started_at, self.heartbeat_at = now, None
         self.deadline = now + START_TIMEOUT_S

@@ -62,6 +62,8 @@ class Managed:
         self.max_rss_bytes: int | None = None
         self.ceiling = Ceiling()
         self.latency: Latency | None = None
+        #: Whether another one of this name stands by, ready to take over.
+        self.keeps_standby = False
         self._settings = settings
         self._log = log
         self._random = random
@@ -77,17 +79,23 @@ class Managed:
 
     def twin(self) -> Managed:
         """The same process, to be started as the next generation beside this one."""
-        twin = Managed(self.name, self.role, self._settings, self._log, self._random)
-        twin.broker, twin.last_endpoint = self.broker, self.last_endpoint
-        twin.max_rss_bytes, twin.ceiling = self.max_rss_bytes, self.ceiling
-        twin.lifecycle.used = max(self.lifecycle.generation, self.lifecycle.used)
+        twin = self.second()
+        twin.last_endpoint, twin.ceiling = self.last_endpoint, self.ceiling
         twin.lifecycle.restarts = self.lifecycle.restarts + 1
         return twin
+
+    def second(self) -> Managed:
+        """The same process once more, to live beside this one with generations of its own."""
+        second = Managed(self.name, self.role, self._settings, self._log, self._random)
+        second.lifecycle.numbers = self.lifecycle.numbers
+        second.reconfigure(self)
+        return second
 
     def reconfigure(self, other: Managed) -> None:
         """Its next lives are told what `other` would be told."""
         self._settings = other._settings
         self.broker, self.max_rss_bytes = other.broker, other.max_rss_bytes
+        self.keeps_standby = other.keeps_standby
 
     def spawn(self, spawner: Spawner, control: str, secret: Secret, orphan_grace_s: float) -> None:
         """Start the lifecycle's generation. Raises OSError: the system refuses."""

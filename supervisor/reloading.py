@@ -77,10 +77,11 @@ class Reloader:
             if process.name in fresh:
                 process.reconfigure(fresh[process.name])
         added = [fresh[change.name] for change in todo.changes if change.kind == "start"]
+        to_start = []
         for process in added:
-            self._fleet.add(process)
+            to_start += self._fleet.add(process)
             progress.lines.append(f"starting {process.name}")
-        await ordering.start(added, self._hands, self._clock)
+        await ordering.start(to_start, self._hands, self._clock)
         for change in todo.changes:
             if change.kind == "restart" and not await self._restart(change, progress, timeout_s):
                 return
@@ -104,9 +105,10 @@ class Reloader:
         return True
 
     async def _stop(self, name: str) -> None:
-        process = self._fleet.get(name)
-        if process is not None:
+        leaving = self._fleet.all_of(name)
+        for process in leaving:
             self._hands.act(process, process.lifecycle.stop(self._clock.monotonic()))
-            await self._hands.until(ordering.none_alive([process]), ordering.STOP_S)
+        if leaving:
+            await self._hands.until(ordering.none_alive(leaving), ordering.STOP_S)
             self._fleet.remove(name)
         self._behind.pop(name, None)

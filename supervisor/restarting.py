@@ -15,6 +15,7 @@ from supervisor.fleet import Fleet
 from supervisor.handover import Handover, Phase, Step, View
 from supervisor.lifecycle import Action, Signal, State
 from supervisor.managed import Managed
+from supervisor.ordering import STOP_S
 
 _LOOK_S: Final = 0.02
 _FRESH_S: Final = 1.5
@@ -64,10 +65,28 @@ class Restarter:
         self, process: Managed, progress: Progress, *, hard: bool, timeout_s: float
     ) -> None:
         """Replace a process; `progress` says how it went."""
+        standby = await self._standby_of(process)
         if hard or not self._can_hand_over(process):
+            if standby is not None:  # first, so that it does not take over
+                now = self._clock.monotonic()
+                self._hands.act(standby, standby.lifecycle.restart(now))
             await self._stop_and_start(process, progress, timeout_s)
+        elif standby is not None:
+            await self._relieve(process, standby, progress, timeout_s)
         else:
             await self._hand_over(process, progress, timeout_s)
+
+    async def _standby_of(self, process: Managed) -> Managed | None:
+        """The one that it keeps by its present configuration, started or not."""
+        standby = self._fleet.standby(process.name)
+        if process.keeps_standby:
+            return standby or self._fleet.add_standby(process)
+        if standby is not None:
+            self._hands.act(standby, standby.lifecycle.stop(self._clock.monotonic()))
+            await self._until(lambda: not standby.alive, STOP_S)
+            self._fleet.remove_standby(process.name)
+            self._hands.changed()
+        return None
 
     @staticmethod
     def _can_hand_over(process: Managed) -> bool:
@@ -111,6 +130,38 @@ class Restarter:
             f"{old.lifecycle.state}",
             failed=True,
         )
+
+    async def _relieve(
+        self, active: Managed, standby: Managed, progress: Progress, timeout_s: float
+    ) -> None:
+        """A fresh standby takes over, and the active one begins anew as the standby: so no more
+        sessions than two are ever open."""
+        now = self._clock.monotonic
+        deadline = now() + timeout_s
+        await self._fresh(active)
+        before, last = active.lifecycle.generation, standby.lifecycle.generation
+        self._hands.act(standby, standby.lifecycle.restart(now()))
+        await self._until(lambda: standby.lifecycle.generation > last, timeout_s)
+        generation = standby.lifecycle.generation
+        handover = Handover(active.name, generation, now(), max(0.0, deadline - now()))
+        progress.lines = handover.lines
+        while not handover.over:
+            ended = active.lifecycle.generation != before
+            old = View(State.STOPPED, {}) if ended else _view(active)
+            if Step.STOP_OLD in handover.observe(now(), old, _view(standby)):
+                self._hands.act(active, active.lifecycle.restart(now()))
+            for process in (active, standby):
+                self._hands.ask_report(process)
+            await asyncio.sleep(_LOOK_S)
+        if handover.phase is Phase.DONE:
+            gap = await self._longest_gap()
+            progress.finish(f"{active.name} restarted: generation {generation}{gap}")
+        else:
+            progress.finish(
+                f"{active.name} was not restarted; generation {before} is "
+                f"{active.lifecycle.state}, its standby {standby.lifecycle.state}",
+                failed=True,
+            )
 
     async def _stop_and_start(self, process: Managed, progress: Progress, timeout_s: float) -> None:
         life = process.lifecycle

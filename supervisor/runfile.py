@@ -26,6 +26,8 @@ class ProcessRecord(Struct, frozen=True, kw_only=True):
     create_time: float
     generation: int
     restarts: int
+    #: Whether it stood by while another of its name was the active one.
+    standby: bool = False
     #: The port that a simulator was given, so that its next life can have it again.
     port: int = 0
 

@@ -162,8 +162,11 @@ class Supervisor:
         self._adoption.give_up()
         for record in self._previous.processes:
             process = self._fleet.get(record.name)
-            if process is not None and not process.alive:  # generations only ever grow
-                process.lifecycle.used = record.generation
+            if process is not None:  # generations only ever grow
+                process.lifecycle.numbers.note(record.generation)
+        for name in self._fleet.names:  # one that died while nobody looked
+            self._take_over(name)
+        self.changed()
 
     def _make_nursery(self) -> Nursery:
         return Nursery(
@@ -194,8 +197,14 @@ class Supervisor:
         logger.log(
             level, "%s ended: %s", process.name, process.lifecycle.detail or f"exit code {code}"
         )
+        self._take_over(process.name)
         self.act(process, actions)
         self.changed()
+
+    def _take_over(self, name: str) -> None:
+        """Let a standby have the place of an active one that is not there."""
+        if self._fleet.take_over(name):
+            logger.warning("%s: the standby takes over", name)
 
     def act(self, process: Managed, actions: list[Action]) -> None:
         for action in actions:

@@ -77,7 +77,6 @@ def _watch(instance: Instance, reply: StatusReply) -> None:
 
 def _table(reply: StatusReply) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(
         caption=f"supervisor pid {reply.supervisor.pid}, up "
@@ -93,19 +92,27 @@ def _table(reply: StatusReply) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("DOING", overflow="fold")
     for process in reply.processes:
-        style = "green" if process.state in _GOOD else "red" if process.state in _BAD else "yellow"
-        table.add_row(
-            process.name,
-            Text(process.state, style=style),
-            _or_dash(process.pid),
-            str(process.generation),
-            str(process.restarts),
-            _duration(process.uptime_s),
-            _or_dash(process.cpu_percent, ".0f"),
-            _or_dash(process.rss_bytes and process.rss_bytes / 1e6, ".0f"),
-            doing(process),
-        )
+        _add(table, process, process.name)
+        if process.standby is not None:
+            _add(table, process.standby, "  standby")
     return table
+
+
+def _add(table: Table, process: ProcessStatus, name: str) -> None:
+    from rich.text import Text
+
+    style = "green" if process.state in _GOOD else "red" if process.state in _BAD else "yellow"
+    table.add_row(
+        name,
+        Text(process.state, style=style),
+        _or_dash(process.pid),
+        str(process.generation),
+        str(process.restarts),
+        _duration(process.uptime_s),
+        _or_dash(process.cpu_percent, ".0f"),
+        _or_dash(process.rss_bytes and process.rss_bytes / 1e6, ".0f"),
+        doing(process),
+    )
 
 
 def _or_dash(value: float | None, form: str = "d") -> str:

@@ -68,6 +68,8 @@ def stream(name, size, connections, **fields):
         ({}, (1000, 3), (50, 2), 3),
         ({"symbols_per_connection": 200, "connections": 1}, (200, 1), (50, 1), 1),
         ({"symbols_per_connection": 10, "connections": 5}, (10, 5), (10, 2), 5),
+        ({"standby": True}, (1000, 1), (50, 1), 1),
+        ({"standby": True, "connections": 5}, (1000, 2), (50, 1), 2),
     ],
 )
 def test_the_users_limits_and_the_brokers(settings, feed, deep, together):

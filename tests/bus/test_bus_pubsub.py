@@ -4,11 +4,20 @@ import asyncio
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from bus import frames, sockets, welcome
-from bus.events import Accepted, encode_event
+from bus.events import (
+    Accepted,
+    BrokerState,
+    OrderUpdate,
+    Rejected,
+    decode_event,
+    encode_event,
+)
 from bus.frames import Kind
 from bus.messages import PublisherEntry
+from bus.orders import Order
 from bus.publisher import Demand, Publisher
 from bus.secret import Secret
 from bus.subscriber import Subscriber
@@ -286,6 +295,63 @@ def test_a_generation_that_vanishes_leaves_what_the_standby_has():
         assert [f.payload for f in subscriber.got] == [b"1", b"2", b"3"]
 
     on_bench(scenario)
+
+
+ORDER = Order(
+    orderid="1", symbol="SBIN", exchange="NSE", action="BUY", quantity=1, price=1.0,
+    trigger_price=0.0, pricetype="LIMIT", product="MIS", order_status="open",
+    filled_quantity=0, pending_quantity=1, average_price=0.0,
+)  # fmt: skip
+
+
+def test_a_standbys_word_counts_once_it_leads():
+    async def scenario(bench):
+        active, standby = bench.publisher(1), bench.publisher(2)
+        subscriber = bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        entries = [entry(active), replace(entry(standby), standby=True)]
+        subscriber.follow(entries)
+        await until(lambda: all(len(one.demands) == 1 for one in (active, standby)))
+        await until(lambda: all(feed.trusted for feed in subscriber.feeds))
+
+        def say(publisher, event):
+            publisher.publish_event(encode_event(event), 0)
+
+        def told():
+            events = [frame for frame in subscriber.got if frame.kind == Kind.EVENT]
+            return [(frame.generation, decode_event(frame.payload)) for frame in events]
+
+        say(standby, BrokerState("connected"))
+        say(standby, Rejected(SBIN.text, "LIMIT_EXCEEDED", "no more"))
+        say(standby, OrderUpdate(ORDER))
+        await until(lambda: len(told()) == 1)
+        say(active, OrderUpdate(ORDER))
+        say(active, Accepted(SBIN.text))
+        await until(lambda: len(told()) == 2)
+        assert told() == [(2, OrderUpdate(ORDER)), (1, Accepted(SBIN.text))]
+        active.publish(SBIN.wire, b'{"ltp":1}', 1)
+        standby.publish(SBIN.wire, b'{"ltp":1}', 1)
+        standby.publish(SBIN.wire, b'{"ltp":2}', 1)
+        say(active, BrokerState("backoff"))  # its feed is gone, though it lives
+        await until(lambda: len(told()) == 4)
+        assert told()[2:] == [
+            (2, Rejected(SBIN.text, "LIMIT_EXCEEDED", "no more")),
+            (2, BrokerState("connected")),
+        ]
+        await until(lambda: len(ticks(subscriber)) == 2)
+        assert ticks(subscriber) == [b'{"ltp":1}', b'{"ltp":2}']
+        say(active, BrokerState("connected"))  # it follows now
+        active.publish(SBIN.wire, b'{"ltp":2}', 1)
+        standby.publish(SBIN.wire, b'{"ltp":3}', 1)
+        await until(lambda: len(ticks(subscriber)) == 3)
+        assert ticks(subscriber)[2:] == [b'{"ltp":3}']
+        assert len(told()) == 4
+
+    on_bench(scenario)
+
+
+def ticks(subscriber):
+    return [frame.payload for frame in subscriber.got if frame.kind == Kind.TICK]
 
 
 def test_a_state_is_told_to_who_comes_later_and_events_are_not():

@@ -26,7 +26,7 @@ class System:
         )
         self.foreground = None
 
-    def run(self, *arguments, check=True, timeout=60):
+    def run(self, *arguments, check=True, timeout=60, stdin=None):
         """A command with this instance's configuration; its completed process."""
         command, *rest = arguments
         done = subprocess.run(
@@ -35,6 +35,7 @@ class System:
             text=True,
             check=False,
             timeout=timeout,
+            input=stdin,
             cwd=self.folder,
         )
         if check:

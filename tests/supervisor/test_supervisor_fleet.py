@@ -1,0 +1,76 @@
+"""Two places under one name: who is active, who stands by, and who is told of whom."""
+
+from random import Random
+
+from supervisor.fleet import Fleet
+from supervisor.lifecycle import State
+from supervisor.managed import Managed
+
+
+class Handle:
+    pid = 4711
+    create_time = 1.0
+
+    def usage(self):
+        return 1.0, 1
+
+
+def fleet_with_standby(tmp_path):
+    process = Managed("zerodha", "adapter", dict, tmp_path / "log", Random(1))
+    process.keeps_standby = True
+    fleet = Fleet([process])
+    for one in fleet.all:
+        begin(one)
+    return fleet
+
+
+def begin(process):
+    process.lifecycle.start(0.0)
+    process.handle = Handle()
+    process.endpoint = f"tcp://127.0.0.1:{process.lifecycle.generation}"
+    process.lifecycle.hello(0.0)
+    process.lifecycle.heartbeat(0.0, ready=True)
+
+
+def dies(process):
+    process.handle, process.endpoint = None, ""
+    return process.lifecycle.exited(1.0, -9, "killed")
+
+
+def test_the_standby_takes_the_place_of_an_active_one_that_died(tmp_path):
+    fleet = fleet_with_standby(tmp_path)
+    active, standby = fleet.all
+    assert [e.standby for e in fleet.directory()] == [False, True]
+    assert [r.standby for r in fleet.records()] == [False, True]
+    assert not fleet.take_over("zerodha"), "nobody died"
+    assert dies(active)
+    assert fleet.take_over("zerodha")
+    assert fleet.get("zerodha") is standby
+    assert fleet.standby("zerodha") is active
+    assert [(e.generation, e.standby) for e in fleet.directory()] == [(2, False)]
+    assert active.lifecycle.generation == 3, "numbers are never used twice"
+    assert fleet.find("zerodha", 3) is active
+    [status] = fleet.status(2.0)
+    assert (status.generation, status.restarts, status.takeovers) == (2, 1, 1)
+    assert status.standby.state == State.STARTING
+
+
+def test_a_standby_that_cannot_serve_takes_nothing_over(tmp_path):
+    fleet = fleet_with_standby(tmp_path)
+    active, standby = fleet.all
+    dies(standby)
+    assert not fleet.take_over("zerodha")
+    dies(active)
+    assert not fleet.take_over("zerodha"), "it has only begun"
+    begin(standby)
+    assert fleet.get("zerodha") is active
+
+
+def test_what_leaves_the_configuration_leaves_with_its_standby(tmp_path):
+    fleet = fleet_with_standby(tmp_path)
+    assert len(fleet.all_of("zerodha")) == len(fleet.of("adapter")) == 2
+    fleet.remove_standby("zerodha")
+    assert len(fleet.all) == 1
+    fleet.add_standby(fleet.get("zerodha"))
+    fleet.remove("zerodha")
+    assert fleet.all == []
