@@ -223,12 +223,11 @@ class Splice:
             while lag.delivered.popleft() != content:
                 pass  # what the leader delivered before that, the follower has passed, too
             self.duplicates_total += 1
-            if lag.met:
-                lag.greeting = None
-            else:  # what it sent before is older than what was delivered
-                self.duplicates_total += len(lag.ahead)
-                lag.ahead.clear()
-                lag.met, lag.greeting = True, content
+            # What it sent before is older than what was delivered.
+            self.duplicates_total += len(lag.ahead)
+            lag.ahead.clear()
+            lag.greeting = None if lag.met else content
+            lag.met = True
         elif content == lag.greeting:
             self.duplicates_total += 1
         else:
