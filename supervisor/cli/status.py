@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from bus.messages import StatusReply, StatusRequest
+from bus.messages import ProcessStatus, StatusReply, StatusRequest
 from supervisor.cli import clients
 from supervisor.cli.doing import doing
 from supervisor.cli.instance import Instance, with_instance
