@@ -186,6 +186,11 @@ class MarketDataBootstrap(Struct, frozen=True, kw_only=True):
     state: str = ""
 
 
+TradedExchange: TypeAlias = Literal[
+    "NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX", "NCDEX", "NCO", "CRYPTO"
+]
+#: A time of day like 15:15, or nothing.
+TimeOrNever: TypeAlias = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")]
 Leverage: TypeAlias = Annotated[float, Meta(ge=1, le=50)]
 
 
@@ -209,7 +214,7 @@ class SandboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gtt_oco_margin: Literal["max", "sum"] = "max"
     gtt_days: Annotated[int, Meta(ge=1, le=3650)] = 365
     #: By exchange, in place of the usual ones; an empty one: never.
-    square_off: dict[str, str] = {}
+    square_off: dict[TradedExchange, TimeOrNever] = {}
     #: When positions in expired contracts are settled.
     expiry_settlement: Literal["expiry_day_close", "next_day"] = "expiry_day_close"
     #: At the last price, or worthless.

@@ -82,14 +82,14 @@ class DeskRunner:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def ask(self, call: Callable[[Desk], R]) -> R:
+    async def do(self, call: Callable[[Desk], R]) -> R:
         """Run `call` with the desk in its thread; the answer is durable when it comes."""
         request = _Request(call)
         self._queue.put(request)
         answer: R = await asyncio.wrap_future(request.future)
         return answer
 
-    def feed(self, ticks: Ticks) -> None:
+    def tell(self, ticks: Ticks) -> None:
         """Pass ticks on, never waiting; a desk that is too far behind loses them, counted."""
         if self._fed - self._taken > MAX_WAITING_TICKS:
             self.dropped_ticks_total += len(ticks)

@@ -17,6 +17,7 @@ from bus.settings import (
     PositiveSeconds,
     ProxySettings,
     RecorderSettings,
+    SandboxSettings,
     SimulatorSettings,
     TapSettings,
 )
@@ -56,6 +57,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proxy: ProxySettings = ProxySettings()
     marketdata: MarketDataSettings = MarketDataSettings()
     market: MarketSettings = MarketSettings()
+    sandbox: SandboxSettings = SandboxSettings()
     tap: TapSettings = TapSettings()
     recorder: RecorderSettings = RecorderSettings()
     adapters: dict[str, AdapterSettings] = {}

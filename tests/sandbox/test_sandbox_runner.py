@@ -33,12 +33,12 @@ def test_requests_and_ticks_are_answered_after_one_commit(tmp_path):
         runner = DeskRunner(opener(tmp_path / "s.db", clock, told, lambda _e, _s: price))
         await runner.start()
         ids = await asyncio.gather(
-            *(runner.ask(lambda desk: desk.place("asha", BUY)) for _ in range(50))
+            *(runner.do(lambda desk: desk.place("asha", BUY)) for _ in range(50))
         )
         with pytest.raises(Rejection):
-            await runner.ask(lambda desk: desk.cancel("asha", ids[0]))
-        runner.feed([(ltp("SBIN", 110.0), clock.now_ns)])
-        funds = await runner.ask(lambda desk: desk.funds("asha"))
+            await runner.do(lambda desk: desk.cancel("asha", ids[0]))
+        runner.tell([(ltp("SBIN", 110.0), clock.now_ns)])
+        funds = await runner.do(lambda desk: desk.funds("asha"))
         assert funds.unrealised == 50 * 10_000_000
         assert len(set(ids)) == 50
         await runner.stop()
@@ -57,10 +57,10 @@ def test_a_desk_that_is_held_up_drops_ticks_and_counts_them(tmp_path, monkeypatc
     async def main():
         runner = DeskRunner(opener(tmp_path / "s.db", clock, []))
         await runner.start()
-        asked = asyncio.create_task(runner.ask(lambda _desk: go.wait(30)))
+        asked = asyncio.create_task(runner.do(lambda _desk: go.wait(30)))
         tick = (ltp("SBIN", 100.0), clock.now_ns)
         for _ in range(20):
-            runner.feed([tick])
+            runner.tell([tick])
             await asyncio.sleep(0)
         assert runner.dropped_ticks_total == 9
         go.set()
@@ -77,7 +77,7 @@ def test_a_failed_commit_fails_all_who_were_in_it_and_memory_goes_back(tmp_path,
     async def main():
         runner = DeskRunner(opener(tmp_path / "s.db", clock, told, lambda _e, _s: price))
         await runner.start()
-        await runner.ask(lambda desk: desk.place("asha", BUY))
+        await runner.do(lambda desk: desk.place("asha", BUY))
         with monkeypatch.context() as broken:
 
             def fail(*_args):
@@ -85,9 +85,9 @@ def test_a_failed_commit_fails_all_who_were_in_it_and_memory_goes_back(tmp_path,
 
             broken.setattr(Store, "write", fail)
             with pytest.raises(StoreError, match="disk is full"):
-                await runner.ask(lambda desk: desk.place("asha", BUY))
-        assert len(await runner.ask(lambda desk: desk.orders("asha"))) == 1
-        await runner.ask(lambda desk: desk.place("asha", BUY))
+                await runner.do(lambda desk: desk.place("asha", BUY))
+        assert len(await runner.do(lambda desk: desk.orders("asha"))) == 1
+        await runner.do(lambda desk: desk.place("asha", BUY))
         await runner.stop()
 
     asyncio.run(main())
