@@ -1,86 +1,151 @@
-"""The last-value cache, pure: the newest frame per topic, decoded only when somebody asks.
+"""The last-value cache, pure: the newest believed frame per topic, and what it says.
 
-Storing the payload's bytes costs a dictionary entry; decoding every tick of a busy market
-for nobody would cost a core.
+Of each tick only the price is looked at (`inspection`); the payload is kept as bytes and decoded
+when somebody asks: decoding every tick of a busy market for nobody would cost a core.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from bus.errors import TopicError
-from bus.frames import Frame
+from bus.frames import OWN_CLOCK, Frame
 from bus.ticks import DepthData, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
 from bus.topics import Mode, Topic
+from marketdata.inspection import OLD_S, Reason, Track, glance, judge
 
-Data = LtpData | QuoteData | DepthData
-_DECODE = {Mode.LTP: decode_ltp, Mode.QUOTE: decode_quote, Mode.DEPTH: decode_depth}
+Data: TypeAlias = LtpData | QuoteData | DepthData
+_DECODE: Final = {Mode.LTP: decode_ltp, Mode.QUOTE: decode_quote, Mode.DEPTH: decode_depth}
+_NS: Final = 1_000_000_000
+_OLD_MS: Final = int(OLD_S * 1000)
 
 
-class LastValue(NamedTuple):
-    """The newest tick of a topic; `received_ns` is Unix time at the adapter."""
+class Entry:
+    """One instrument as one adapter feeds it. `feed` is the adapter's word in topics."""
 
-    topic: Topic
-    received_ns: int
-    data: Data
+    __slots__ = ("exchange", "feed", "frames", "received_ns", "symbol", "track")
+
+    def __init__(self, feed: str, exchange: str, symbol: str) -> None:
+        self.feed = feed
+        self.exchange = exchange
+        self.symbol = symbol
+        self.track = Track()
+        #: Unix ns of the newest believed tick; 0 before the first.
+        self.received_ns = 0
+        self.frames: dict[Mode, Frame] = {}
+
+    def newest(self, modes: Iterable[Mode]) -> Frame | None:
+        """The frame that came last in any of these modes."""
+        frames = [self.frames[mode] for mode in modes if mode in self.frames]
+        return max(frames, key=lambda frame: frame.received_ns, default=None)
+
+
+class Tick(NamedTuple):
+    """A believed tick, as consumers get it."""
+
+    entry: Entry
+    mode: Mode
+    frame: Frame
+
+    def decode(self) -> Data:
+        """The whole tick. Its payload was seen to be JSON; raises DecodeError on a bad field."""
+        data: Data = _DECODE[self.mode](self.frame.payload)
+        return data
 
 
 class LastValues:
-    """The newest frame of every topic that flowed."""
+    """All instruments of all adapters. `max_jump` as in `inspection.judge`."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_jump: float = 0.0) -> None:
         self.ticks_total = 0
-        self._frames: dict[bytes, Frame] = {}
-        self._instruments: set[tuple[str, str]] = set()
+        #: How many ticks were held back, by reason.
+        self.held: Counter[Reason] = Counter()
+        #: Ticks that were believed although their own time was long past.
+        self.old_total = 0
+        self._max_jump = max_jump
+        self._topics: dict[bytes, tuple[Entry, Mode]] = {}
+        self._entries: dict[tuple[str, str], dict[str, Entry]] = {}
 
     def __len__(self) -> int:
         """How many topics have a last value."""
-        return len(self._frames)
+        return sum(len(entry.frames) for entry in self)
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entries in self._entries.values():
+            yield from entries.values()
 
     @property
     def instruments(self) -> int:
-        """How many instruments, whatever their mode or adapter, have one."""
-        return len(self._instruments)
+        """How many instruments, whatever their mode or adapter, have a last value."""
+        return sum(any(e.received_ns for e in by.values()) for by in self._entries.values())
 
-    def put(self, frame: Frame) -> None:
-        """A tick arrived. Of a restarted adapter too: arrival order is what counts."""
+    def put(self, frame: Frame) -> Tick | None:
+        """A tick arrived; None when it is held back. Of a restarted adapter too: the order of
+        arrival is what counts."""
         self.ticks_total += 1
-        if frame.topic not in self._frames:
-            self._note_instrument(frame.topic)
-        self._frames[frame.topic] = frame
-
-    def get(self, adapter_word: str, exchange: str, symbol: str, mode: Mode) -> LastValue | None:
-        """The last value of an instrument in a mode; None before its first tick."""
-        topic = Topic(adapter_word, exchange, symbol, mode)
-        frame = self._frames.get(topic.text.encode())
-        if frame is None:
+        known = self._topics.get(frame.topic) or self._know(frame.topic)
+        if known is None:
+            self.held[Reason.MALFORMED] += 1
             return None
+        entry, mode = known
         try:
-            data: Data = _DECODE[mode](frame.payload)
+            seen = glance(frame.payload)
         except msgspec.DecodeError:
+            self.held[Reason.MALFORMED] += 1
             return None
-        return LastValue(topic, frame.received_ns, data)
+        reason = judge(entry.track, seen, entry.exchange, entry.symbol, self._max_jump)
+        if reason is not None:
+            self.held[reason] += 1
+            return None
+        received_ns = frame.received_ns
+        if not frame.flags & OWN_CLOCK and received_ns // 1_000_000 - seen.timestamp > _OLD_MS:
+            self.old_total += 1
+        entry.frames[mode] = frame
+        entry.received_ns = received_ns
+        return Tick(entry, mode, frame)
+
+    def find(self, exchange: str, symbol: str, feeds: Sequence[str]) -> Entry | None:
+        """An instrument at the first of these feeds that has it; None before its first tick."""
+        by_feed = self._entries.get((exchange, symbol), {})
+        return next((by_feed[feed] for feed in feeds if feed in by_feed), None)
 
     def drop_older(self, unix_ns: int) -> int:
         """Forget what had no tick since `unix_ns`; how many topics that were."""
-        old = [topic for topic, frame in self._frames.items() if frame.received_ns < unix_ns]
-        for topic in old:
-            del self._frames[topic]
-        if old:
-            self._instruments.clear()
-            for topic in self._frames:
-                self._note_instrument(topic)
-        return len(old)
+        dropped = 0
+        for key, by_feed in list(self._entries.items()):
+            for feed, entry in list(by_feed.items()):
+                for mode, frame in list(entry.frames.items()):
+                    if frame.received_ns < unix_ns:
+                        del entry.frames[mode], self._topics[frame.topic]
+                        dropped += 1
+                if not entry.frames:
+                    del by_feed[feed]
+            if not by_feed:
+                del self._entries[key]
+        return dropped
 
     def newest_ns(self) -> int | None:
         """When the newest of all ticks was received; None before the first."""
-        return max((frame.received_ns for frame in self._frames.values()), default=None)
+        return max((entry.received_ns for entry in self if entry.frames), default=None)
 
-    def _note_instrument(self, text: bytes) -> None:
+    def frames(self) -> list[Frame]:
+        """Everything, oldest first: what another cache takes with `put` to be equal."""
+        frames = [frame for entry in self for frame in entry.frames.values()]
+        return sorted(frames, key=lambda frame: frame.received_ns)
+
+    def _know(self, text: bytes) -> tuple[Entry, Mode] | None:
+        """The entry of a topic that is new; None: no topic of ours."""
         try:
             topic = Topic.parse(text.decode())
         except (TopicError, UnicodeDecodeError):
-            return
-        self._instruments.add((topic.exchange, topic.symbol))
+            return None
+        by_feed = self._entries.setdefault((topic.exchange, topic.symbol), {})
+        entry = by_feed.get(topic.broker)
+        if entry is None:
+            entry = by_feed[topic.broker] = Entry(topic.broker, topic.exchange, topic.symbol)
+        known = self._topics[text] = (entry, topic.mode)
+        return known
