@@ -7,10 +7,13 @@ that nobody subscribes leaves its subscription behind for a while, for the next 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from bus.events import Rejected
 from bus.topics import NUL, Mode, Topic
+
+#: How long a refusal is believed that nobody asks about, in seconds.
+_REFUSAL_S: Final = 60.0
 
 
 class Bus(Protocol):
@@ -50,7 +53,7 @@ class Holds:
         self._most = most
         self._holders: dict[Wanted, set[str]] = {}
         self._leases: dict[Wanted, Lease] = {}
-        self._refusals: dict[bytes, Rejected] = {}
+        self._refusals: dict[bytes, tuple[Rejected, float]] = {}
 
     def __len__(self) -> int:
         """Topics that are wanted."""
@@ -98,23 +101,31 @@ class Holds:
         return lease
 
     def tidy(self, now: float) -> int:
-        """End the leases that are over; how many they were."""
+        """End the leases that are over; how many they were. Refusals of what nobody wants any
+        more are believed for a while: whoever asked for less instead is not to ask again."""
+        wanted_topics = {wanted.wire for wanted in self.all()}
+        self._refusals = {
+            topic: (refusal, at)
+            for topic, (refusal, at) in self._refusals.items()
+            if topic in wanted_topics or now - at < _REFUSAL_S
+        }
         over = [wanted for wanted, lease in self._leases.items() if lease.until <= now]
         for wanted in over:
             del self._leases[wanted]
             self._let_go(wanted)
         return len(over)
 
-    def refused(self, rejected: Rejected) -> None:
+    def refused(self, rejected: Rejected, now: float) -> None:
         """An adapter said that it does not feed a topic."""
-        self._refusals[rejected.topic.encode() + NUL] = rejected
+        self._refusals[rejected.topic.encode() + NUL] = (rejected, now)
 
     def accepted(self, topic: str) -> None:
         self._refusals.pop(topic.encode() + NUL, None)
 
     def refusal(self, wanted: Wanted) -> Rejected | None:
-        """What the adapter said against a topic that is wanted. Raises TopicError."""
-        return self._refusals.get(wanted.wire)
+        """What the adapter said against a topic. Raises TopicError: there is no such topic."""
+        refusal = self._refusals.get(wanted.wire)
+        return None if refusal is None else refusal[0]
 
     def _want(self, wanted: Wanted) -> None:
         if wanted not in self._holders and wanted not in self._leases:
@@ -122,5 +133,4 @@ class Holds:
 
     def _let_go(self, wanted: Wanted) -> None:
         if wanted not in self._holders and wanted not in self._leases:
-            self._refusals.pop(wanted.wire, None)
             self._bus.unsubscribe(wanted.adapter, wanted.wire)

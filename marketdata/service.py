@@ -1,89 +1,204 @@
-"""The market-data service's process: a tap on every adapter, into the last-value cache.
+"""The market-data service's process: the bus on one side, HTTP on the other.
 
-A tap gets what flows and causes no demand, so this process can never make a broker work
-more, and can stall without delaying a tick to anybody else.
+It taps what flows, which causes no demand, and adds a demand of its own for what its clients ask
+and what their orders need. It can stall without delaying a tick to anybody else.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from bus.events import Accepted, BrokerState, Rejected, decode_event
 from bus.flow import Flow
 from bus.frames import Frame, Kind
 from bus.latency import Latency
+from bus.market_hours import Calendar
 from bus.messages import PublisherEntry, Stats
 from bus.process import Bootstrap, Host
 from bus.settings import MarketDataBootstrap
 from bus.subscriber import Feed, Subscriber
-from marketdata.cache import LastValues
+from identity.identities import Identities
+from marketdata.announcing import Announcer
+from marketdata.api.account import Risk
+from marketdata.api.app import Door, application
+from marketdata.api.books import Books
+from marketdata.api.data import DataCalls
+from marketdata.api.endpoint import Endpoint
+from marketdata.api.orders import Orders
+from marketdata.api.prices import Prices
+from marketdata.api.server import Server, address, listen
+from marketdata.api.symbols import Symbols
+from marketdata.api.triggers import Triggers
+from marketdata.asking import Asking
+from marketdata.catalogue import Catalogue
+from marketdata.market import Market
+from marketdata.paper import Paper
 
 logger = logging.getLogger(__name__)
 
-_TIDY_S: Final = 300.0
+#: Keys that changed are noticed, leases and the desk's demand looked at, so often.
+_LOOK_S: Final = 0.25
+_TIDY_EVERY: Final = 1200
+#: Ticks for consumers that take turns, per turn: some hundred microseconds of the loop.
+_TURN: Final = 200
 
 
 class MarketDataService:
-    """Keeps the last value of all that flows. Implements `bus.process.Service`."""
+    """Implements `bus.process.Service`. Made inside a running event loop.
+
+    Raises:
+        ExitError: what knows the users cannot be used.
+    """
 
     def __init__(self, host: Host, boot: Bootstrap) -> None:
         self._host = host
-        self._settings = boot.settings_as(MarketDataBootstrap).marketdata
-        self._values = LastValues()
+        told = boot.settings_as(MarketDataBootstrap)
+        self._settings = told.marketdata
+        self._instruments = Path(told.state) / "instruments"
         self._subscriber = Subscriber(
             host.context, secret=host.secret, on_frames=self._on_frames, tap=True
         )
-        self._tidier: asyncio.Task[None] | None = None
+        calendar = Calendar(told.market.holidays)
+        self._market = Market(self._settings, calendar, host.clock, self._subscriber)
+        self._identities = Identities(host, told.keys_path, told.access)
+        self._asking = Asking(self._market)
+        self._paper = Paper(self._market, self._asking)
+        self._announcer = Announcer(host)
+        self._door = Door(
+            self._identities.authority, told.access.limits, host.clock, [self._settings.host]
+        )
+        self._server = Server(application(self._endpoints(), self._door))
+        self._chores: asyncio.Task[None] | None = None
+        self._turn: asyncio.Handle | None = None
         self._flow = Flow(host.clock)
 
     @property
     def ready(self) -> bool:
         return True
 
+    @property
+    def publishes(self) -> str:
+        return self._announcer.endpoint
+
     async def start(self) -> str:
-        self._tidier = asyncio.create_task(self._tidy())
-        return ""
+        await self._identities.start()
+        listener = listen(self._settings.host, self._settings.port)
+        self._server.start(listener)
+        self._chores = asyncio.create_task(self._do_chores())
+        self._chores.add_done_callback(self._chores_ended)
+        where = address(listener)
+        logger.info("serving on %s", where)
+        return where
 
     async def stop(self) -> None:
-        if self._tidier is not None:
-            self._tidier.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tidier
+        if self._chores is not None:
+            self._chores.cancel()
+        await self._server.stop()
+        self._announcer.close()
         self._subscriber.close()
+        self._identities.stop()
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
-        self._subscriber.follow(publishers)
+        self._market.feeds.follow(publishers)
+        self._subscriber.follow(entry for entry in publishers if entry.ticks)
 
     def stats(self) -> Stats:
-        newest_ns = self._values.newest_ns()
-        age_s = None if newest_ns is None else (self._host.clock.unix_ns() - newest_ns) / 1e9
+        market, now_ns = self._market, self._host.clock.unix_ns()
+        newest_ns = market.values.newest_ns()
+        age_s = None if newest_ns is None else (now_ns - newest_ns) / 1e9
         return {
             "feeds": sum(feed.trusted for feed in self._subscriber.feeds),
-            "instruments": self._values.instruments,
-            "topics": len(self._values),
-            "ticks_total": self._values.ticks_total,
+            "instruments": market.values.instruments,
+            "topics": len(market.values),
+            "ticks_total": market.values.ticks_total,
             "ticks_per_s": self._flow.stats()["ticks_per_s"],
             "last_tick_age_s": None if age_s is None else round(age_s, 3),
             "lost_total": self._subscriber.lost_total,
+            "wanted": len(market.holds),
+            "conflated_total": market.board.conflated_total,
+            "requests_refused_total": self._door.refused_total,
+            "order_events_total": self._announcer.announced_total,
+            "order_events_unheard_total": self._announcer.unheard_total,
+            "sandbox": self._paper.state,
+            **{f"held_{reason}": count for reason, count in market.values.held.items()},
         }
 
     def latency(self) -> Latency:
         """From the adapter's receipt until it can be asked for here."""
         return self._flow.latency()
 
-    def _on_frames(self, _feed: Feed, frames: list[Frame]) -> None:
-        put = self._values.put
-        ticks = [frame for frame in frames if frame.kind == Kind.TICK]
-        for frame in ticks:
-            put(frame)
-        self._flow.took(ticks)
+    # --- the bus ------------------------------------------------------------------------------
 
-    async def _tidy(self) -> None:
+    def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
+        adapter = feed.entry.adapter
+        events = self._market.take(adapter, frames)
+        self._flow.took([frame for frame in frames if frame.kind == Kind.TICK])
+        if self._turn is None and self._market.board.waiting:
+            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+        for frame in events:
+            self._on_event(adapter, frame.payload)
+
+    def _take_turn(self) -> None:
+        """Consumers that do not go first get a bounded piece of the loop, then the bus again."""
+        self._turn = None
+        if self._market.board.take_turn(_TURN):
+            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _on_event(self, adapter: str, payload: bytes) -> None:
+        try:
+            event = decode_event(payload)
+        except msgspec.DecodeError as error:
+            logger.warning("an event of %s is none that is known: %s", adapter, error)
+            return
+        match event:
+            case BrokerState():
+                self._market.feeds.heard(adapter, event)
+            case Accepted() | Rejected():
+                self._asking.note(event)
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def _endpoints(self) -> list[Endpoint]:
+        market, paper = self._market, self._paper
+        calls = (
+            Orders(market, paper),
+            Books(market, paper),
+            Triggers(market, paper),
+            Prices(market, self._asking),
+            Symbols(market, paper, self._catalogue, self._host.clock),
+            Risk(paper),
+            DataCalls(market, paper, lambda: self._subscriber.lost_total),
+        )
+        return [endpoint for call in calls for endpoint in call.endpoints()]
+
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self._instruments, [feed.name for feed in self._market.feeds])
+
+    # --- now and then -------------------------------------------------------------------------
+
+    async def _do_chores(self) -> None:
+        turn = 0
         while True:
-            await asyncio.sleep(_TIDY_S)
-            horizon = self._host.clock.unix_ns() - int(self._settings.forget_after_s * 1e9)
-            dropped = self._values.drop_older(horizon)
-            if dropped:
-                logger.info("forgot %d topics without a tick", dropped)
+            await asyncio.sleep(_LOOK_S)
+            self._identities.sweep([])
+            self._market.holds.tidy(self._host.clock.monotonic())
+            self._paper.look()
+            turn += 1
+            if turn % _TIDY_EVERY == 0:
+                self._identities.save_use()
+                self._forget()
+
+    def _forget(self) -> None:
+        horizon = self._host.clock.unix_ns() - int(self._settings.forget_after_s * 1e9)
+        dropped = self._market.values.drop_older(horizon)
+        if dropped:
+            logger.info("forgot %d topics without a tick", dropped)
+
+    def _chores_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._host.fail(error)

@@ -56,16 +56,21 @@ def test_leases_are_bounded_and_holders_are_not():
     assert len(holds) == 2
 
 
-def test_a_refusal_is_kept_while_the_topic_is_wanted():
+def test_a_refusal_is_kept_while_the_topic_is_wanted_and_for_a_minute():
     holds = Holds(Bus(), most=5)
     holds.hold("x", want("NOPE"))
     rejected = Rejected("A_NSE_NOPE_QUOTE", "SYMBOL_NOT_FOUND", "no such symbol")
-    holds.refused(rejected)
+    holds.refused(rejected, 0.0)
     assert holds.refusal(want("NOPE")) == rejected
     holds.accepted("A_NSE_NOPE_QUOTE")
     assert holds.refusal(want("NOPE")) is None
-    holds.refused(rejected)
+    holds.refused(rejected, 0.0)
+    holds.tidy(1000.0)
+    assert holds.refusal(want("NOPE")) == rejected
     holds.release("x", want("NOPE"))
+    holds.tidy(59.0)
+    assert holds.refusal(want("NOPE")) == rejected
+    holds.tidy(60.0)
     assert holds.refusal(want("NOPE")) is None
 
 

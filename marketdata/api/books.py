@@ -1,0 +1,209 @@
+"""OpenAlgo's calls that look at the paper account: orders, trades, positions, holdings, funds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bus.market_hours import IST
+from identity.authority import Identity
+from marketdata.api import replies, shapes
+from marketdata.api.endpoint import Endpoint, openalgo
+from marketdata.market import Market
+from marketdata.paper import Paper
+from marketdata.sandbox.model import Holding, Order, OrderRequest, Position, Trade
+from marketdata.sandbox.money import Micros, to_decimal, to_float, to_micros
+
+
+class Books:
+    """The handlers; `endpoints` are their rows."""
+
+    def __init__(self, market: Market, paper: Paper) -> None:
+        self._market = market
+        self._paper = paper
+
+    def endpoints(self) -> list[Endpoint]:
+        account = shapes.Account
+        return [
+            openalgo("orderbook", "Orders of today", account, replies.OrderBook, self.orders),
+            openalgo("tradebook", "Trades of today", account, replies.TradeBook, self.trades),
+            openalgo("positionbook", "Positions", account, replies.PositionBook, self.positions),
+            openalgo("holdings", "Shares held", account, replies.Holdings, self.holdings),
+            openalgo("funds", "Cash and margin", account, replies.Funds, self.funds),
+            openalgo(
+                "openposition",
+                "Net quantity of one position",
+                shapes.OpenPosition,
+                replies.NetQuantity,
+                self.open_position,
+            ),
+            openalgo(
+                "margin",
+                "What orders together would block",
+                shapes.Margin,
+                replies.Margin,
+                self.margin,
+            ),
+        ]
+
+    async def orders(self, who: Identity, _asked: shapes.Account) -> replies.OrderBook:
+        orders = await self._paper.do(lambda desk: desk.orders(who.user))
+        return replies.OrderBook(
+            data=replies.OrderBookData(
+                orders=[order_data(order) for order in orders], statistics=statistics(orders)
+            )
+        )
+
+    async def trades(self, who: Identity, _asked: shapes.Account) -> replies.TradeBook:
+        trades = await self._paper.do(lambda desk: desk.trades(who.user))
+        return replies.TradeBook(data=[trade_data(trade) for trade in trades])
+
+    async def positions(self, who: Identity, _asked: shapes.Account) -> replies.PositionBook:
+        positions = await self._paper.do(lambda desk: desk.positions(who.user))
+        return replies.PositionBook(data=[position_data(one) for one in positions])
+
+    async def open_position(self, who: Identity, asked: shapes.OpenPosition) -> replies.NetQuantity:
+        positions = await self._paper.do(lambda desk: desk.positions(who.user))
+        key = (asked.exchange, asked.symbol, asked.product)
+        found = (p.quantity for p in positions if (p.exchange, p.symbol, p.product) == key)
+        return replies.NetQuantity(quantity=str(next(found, 0)))
+
+    async def holdings(self, who: Identity, _asked: shapes.Account) -> replies.Holdings:
+        held = await self._paper.do(lambda desk: desk.holdings(who.user))
+        value = sum((one.last_price or one.average_price) * one.quantity for one in held)
+        cost = sum(one.cost for one in held)
+        return replies.Holdings(
+            data=replies.HoldingBook(
+                holdings=[holding_data(one) for one in held],
+                statistics=replies.HoldingStatistics(
+                    totalholdingvalue=to_float(value),
+                    totalinvvalue=to_float(cost),
+                    totalprofitandloss=to_float(sum(one.unrealised for one in held)),
+                    totalpnlpercentage=percent(sum(one.unrealised for one in held), cost),
+                ),
+            )
+        )
+
+    async def funds(self, who: Identity, _asked: shapes.Account) -> replies.Funds:
+        funds = await self._paper.do(lambda desk: desk.funds(who.user))
+        return replies.Funds(
+            data=replies.FundsData(
+                availablecash=_text(funds.available),
+                collateral=_text(0),
+                m2mrealized=_text(funds.realised_today),
+                m2munrealized=_text(funds.unrealised),
+                utiliseddebits=_text(funds.used),
+            )
+        )
+
+    async def margin(self, who: Identity, asked: shapes.Margin) -> replies.Margin:
+        requests = [
+            OrderRequest(
+                exchange=one.exchange,
+                symbol=one.symbol,
+                action="BUY" if one.action.upper() == "BUY" else "SELL",
+                quantity=one.quantity,
+                pricetype=one.pricetype,
+                product=one.product,
+                price=to_micros(one.price),
+                trigger_price=to_micros(one.trigger_price),
+            )
+            for one in asked.positions
+        ]
+        total = await self._paper.trade(
+            self._market.allowed(who),
+            [(one.exchange, one.symbol) for one in requests],
+            lambda desk: desk.margin(who.user, requests),
+        )
+        return replies.Margin(
+            data=replies.MarginData(
+                total_margin_required=to_float(total),
+                span_margin=0.0,
+                exposure_margin=to_float(total),
+            )
+        )
+
+
+def order_data(order: Order) -> replies.OrderData:
+    return replies.OrderData(
+        orderid=order.id,
+        symbol=order.symbol,
+        exchange=order.exchange,
+        action=order.action,
+        quantity=order.quantity,
+        price=to_float(order.price),
+        trigger_price=to_float(order.trigger_price),
+        pricetype=order.pricetype,
+        product=order.product,
+        order_status=order.status,
+        average_price=to_float(order.average_price),
+        filled_quantity=order.filled_quantity,
+        pending_quantity=order.pending_quantity,
+        rejection_reason=order.reason,
+        strategy=order.strategy,
+        timestamp=clock_text(order.placed_ns),
+    )
+
+
+def statistics(orders: list[Order]) -> replies.OrderStatistics:
+    return replies.OrderStatistics(
+        total_buy_orders=sum(order.action == "BUY" for order in orders),
+        total_sell_orders=sum(order.action == "SELL" for order in orders),
+        total_completed_orders=sum(order.status == "complete" for order in orders),
+        total_open_orders=sum(order.is_live for order in orders),
+        total_rejected_orders=sum(order.status == "rejected" for order in orders),
+    )
+
+
+def trade_data(trade: Trade) -> replies.TradeData:
+    return replies.TradeData(
+        tradeid=trade.id,
+        orderid=trade.order_id,
+        symbol=trade.symbol,
+        exchange=trade.exchange,
+        action=trade.action,
+        product=trade.product,
+        quantity=trade.quantity,
+        average_price=to_float(trade.price),
+        trade_value=to_float(abs(trade.value)),
+        strategy=trade.strategy,
+        timestamp=clock_text(trade.at_ns),
+    )
+
+
+def position_data(position: Position) -> replies.PositionData:
+    return replies.PositionData(
+        symbol=position.symbol,
+        exchange=position.exchange,
+        product=position.product,
+        quantity=position.quantity,
+        average_price=to_float(position.average_price),
+        ltp=to_float(position.last_price),
+        pnl=to_float(position.realised_today + position.unrealised),
+        realised=to_float(position.realised_today),
+        unrealised=to_float(position.unrealised),
+    )
+
+
+def holding_data(held: Holding) -> replies.HoldingData:
+    return replies.HoldingData(
+        symbol=held.symbol,
+        exchange=held.exchange,
+        quantity=held.quantity,
+        average_price=to_float(held.average_price),
+        ltp=to_float(held.last_price),
+        pnl=to_float(held.unrealised),
+        pnlpercent=percent(held.unrealised, held.cost),
+    )
+
+
+def clock_text(unix_ns: int) -> str:
+    """`08-Apr-2025 13:58:03` in India."""
+    return datetime.fromtimestamp(unix_ns / 1e9, IST).strftime("%d-%b-%Y %H:%M:%S")
+
+
+def percent(part: Micros, whole: Micros) -> float:
+    return round(part / whole * 100, 2) if whole else 0.0
+
+
+def _text(amount: Micros) -> str:
+    return f"{to_decimal(amount):.2f}"

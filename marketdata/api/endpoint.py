@@ -1,0 +1,75 @@
+"""What a call is. Every call is a row of a table; application and description are made of it.
+
+ApiError          a call cannot be answered; has the HTTP status that OpenAlgo gives it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from bus.errors import StreamError
+from identity.authority import Identity
+
+#: What the caller's role must hold: `orders` for everything on the paper account.
+Right: TypeAlias = Literal["prices", "orders"]
+
+
+class ApiError(StreamError):
+    """Told to the client as `{"status": "error", "message": ...}`."""
+
+    def __init__(self, status: HTTPStatus, message: str, rule: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        #: The short word of the sandbox's rule that was broken; left out when empty.
+        self.rule = rule
+
+
+class Request(Struct, kw_only=True):
+    """What every call has. The key may be in the header `X-API-KEY` instead."""
+
+    apikey: str = ""
+
+
+#: Answers a call of somebody, or raises `ApiError`.
+Handler: TypeAlias = Callable[[Identity, Any], Awaitable[Struct]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One call: a POST with JSON, answered with JSON."""
+
+    path: str
+    summary: str
+    request: type[Request]
+    reply: type[Struct]
+    handle: Handler
+    right: Right
+
+
+def openalgo(
+    name: str,
+    summary: str,
+    request: type[Request],
+    reply: type[Struct],
+    handle: Handler,
+    right: Right = "orders",
+) -> Endpoint:
+    """A call that OpenAlgo has, on the path where it has it."""
+    return Endpoint(f"/api/v1/{name}", summary, request, reply, handle, right)
+
+
+def ours(
+    name: str,
+    summary: str,
+    request: type[Request],
+    reply: type[Struct],
+    handle: Handler,
+    right: Right = "orders",
+) -> Endpoint:
+    """A call beyond OpenAlgo's."""
+    return Endpoint(f"/marketdata/v1/{name}", summary, request, reply, handle, right)

@@ -1,0 +1,271 @@
+"""OpenAlgo's calls that place, change and look at single orders, on the paper account."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from identity.authority import Identity
+from marketdata.api import replies, shapes
+from marketdata.api.books import order_data
+from marketdata.api.endpoint import ApiError, Endpoint, openalgo
+from marketdata.market import Market
+from marketdata.paper import Paper
+from marketdata.sandbox.desk import Desk
+from marketdata.sandbox.model import (
+    Action,
+    Change,
+    OrderRequest,
+    Product,
+    Rejection,
+    SandboxError,
+)
+from marketdata.sandbox.money import to_micros
+
+
+class Orders:
+    """The handlers; `endpoints` are their rows."""
+
+    def __init__(self, market: Market, paper: Paper) -> None:
+        self._market = market
+        self._paper = paper
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            openalgo(
+                "placeorder", "Place an order", shapes.PlaceOrder, replies.OrderId, self.place
+            ),
+            openalgo(
+                "placesmartorder",
+                "Trade until the position has a given size",
+                shapes.PlaceSmartOrder,
+                replies.SmartOrder,
+                self.place_smart,
+            ),
+            openalgo(
+                "basketorder",
+                "Place several orders, purchases first",
+                shapes.BasketOrder,
+                replies.Basket,
+                self.place_basket,
+            ),
+            openalgo(
+                "splitorder",
+                "Place a large order in pieces",
+                shapes.SplitOrder,
+                replies.Split,
+                self.place_split,
+            ),
+            openalgo(
+                "modifyorder",
+                "Change an open order",
+                shapes.ModifyOrder,
+                replies.OrderId,
+                self.modify,
+            ),
+            openalgo(
+                "cancelorder", "Cancel an order", shapes.OneOrder, replies.OrderId, self.cancel
+            ),
+            openalgo(
+                "cancelallorder",
+                "Cancel every open order",
+                shapes.Account,
+                replies.Cancelled,
+                self.cancel_all,
+            ),
+            openalgo(
+                "closeposition",
+                "Close all positions at market, or one",
+                shapes.ClosePosition,
+                replies.Closed,
+                self.close_position,
+            ),
+            openalgo(
+                "orderstatus",
+                "One order of today",
+                shapes.OneOrder,
+                replies.OneOrder,
+                self.status,
+            ),
+        ]
+
+    async def place(self, who: Identity, asked: shapes.PlaceOrder) -> replies.OrderId:
+        request = order_request(asked, asked.strategy, asked.ref)
+        orderid = await self._paper.trade(
+            self._market.allowed(who),
+            [(request.exchange, request.symbol)],
+            lambda desk: desk.place(who.user, request),
+        )
+        return replies.OrderId(orderid=orderid)
+
+    async def place_smart(self, who: Identity, asked: shapes.PlaceSmartOrder) -> replies.SmartOrder:
+        def work(desk: Desk) -> replies.SmartOrder:
+            held = net_quantity(desk, who.user, asked.exchange, asked.symbol, asked.product)
+            action, quantity = smart(
+                "BUY" if asked.action.upper() == "BUY" else "SELL",
+                asked.quantity,
+                asked.position_size,
+                held,
+            )
+            if not quantity:
+                done = "Positions Already Matched. No Action needed."
+                nothing = "No OpenPosition Found. Not placing Exit order."
+                return replies.SmartOrder(message=done if asked.quantity else nothing)
+            request = OrderRequest(
+                exchange=asked.exchange,
+                symbol=asked.symbol,
+                action=action,
+                quantity=quantity,
+                pricetype=asked.pricetype,
+                product=asked.product,
+                price=to_micros(asked.price),
+                trigger_price=to_micros(asked.trigger_price),
+                strategy=asked.strategy,
+            )
+            return replies.SmartOrder(orderid=desk.place(who.user, request))
+
+        key = (asked.exchange, asked.symbol)
+        return await self._paper.trade(self._market.allowed(who), [key], work)
+
+    async def place_basket(self, who: Identity, asked: shapes.BasketOrder) -> replies.Basket:
+        requests = [order_request(one, asked.strategy, one.ref) for one in asked.orders]
+
+        def work(desk: Desk) -> list[replies.BasketResult]:
+            results: dict[int, replies.BasketResult] = {}
+            purchases_first = sorted(enumerate(requests), key=lambda one: one[1].action)
+            for number, request in purchases_first:
+                orderid, why = attempt(desk, who.user, request)
+                results[number] = (
+                    replies.BasketResult(symbol=request.symbol, status="success", orderid=orderid)
+                    if not why
+                    else replies.BasketResult(symbol=request.symbol, status="error", message=why)
+                )
+            return [results[number] for number in range(len(requests))]
+
+        keys = [(one.exchange, one.symbol) for one in requests]
+        return replies.Basket(
+            results=await self._paper.trade(self._market.allowed(who), keys, work)
+        )
+
+    async def place_split(self, who: Identity, asked: shapes.SplitOrder) -> replies.Split:
+        sizes = split(asked.quantity, asked.splitsize)
+        if len(sizes) > shapes.MAX_PIECES:
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST,
+                f"{len(sizes)} orders would be needed; one call places {shapes.MAX_PIECES}",
+            )
+        requests = [
+            order_request(asked, asked.strategy, asked.ref and f"{asked.ref}#{number}", size)
+            for number, size in enumerate(sizes, 1)
+        ]
+
+        def work(desk: Desk) -> list[replies.SplitResult]:
+            results = []
+            for number, request in enumerate(requests, 1):
+                orderid, why = attempt(desk, who.user, request)
+                result = replies.SplitResult(
+                    order_num=number, quantity=request.quantity, status="success"
+                )
+                if why:
+                    result.status, result.message = "error", why
+                else:
+                    result.orderid = orderid
+                results.append(result)
+            return results
+
+        key = (asked.exchange, asked.symbol)
+        results = await self._paper.trade(self._market.allowed(who), [key], work)
+        return replies.Split(
+            split_size=asked.splitsize, total_quantity=asked.quantity, results=results
+        )
+
+    async def modify(self, who: Identity, asked: shapes.ModifyOrder) -> replies.OrderId:
+        change = Change(
+            quantity=asked.quantity,
+            price=to_micros(asked.price),
+            trigger_price=to_micros(asked.trigger_price),
+            pricetype=asked.pricetype,
+        )
+
+        def work(desk: Desk) -> str:
+            order = desk.order(who.user, asked.orderid)
+            for name in ("symbol", "exchange", "action", "product"):
+                said = getattr(asked, name)
+                if said and str(said).upper() != str(getattr(order, name)).upper():
+                    raise Rejection("fixed", f"an order's {name} cannot be changed")
+            return desk.modify(who.user, asked.orderid, change).id
+
+        return replies.OrderId(orderid=await self._paper.do(work))
+
+    async def cancel(self, who: Identity, asked: shapes.OneOrder) -> replies.OrderId:
+        order = await self._paper.do(lambda desk: desk.cancel(who.user, asked.orderid))
+        return replies.OrderId(orderid=order.id)
+
+    async def cancel_all(self, who: Identity, _asked: shapes.Account) -> replies.Cancelled:
+        cancelled = await self._paper.do(lambda desk: desk.cancel_all(who.user))
+        return replies.Cancelled(
+            message=f"Canceled {len(cancelled)} orders. Failed to cancel 0 orders.",
+            canceled_orders=cancelled,
+            failed_cancellations=[],
+        )
+
+    async def close_position(self, who: Identity, asked: shapes.ClosePosition) -> replies.Closed:
+        orders = await self._paper.do(
+            lambda desk: desk.close_position(who.user, asked.exchange, asked.symbol, asked.product)
+        )
+        message = f"Closed {len(orders)} positions" if orders else "No open positions to close"
+        return replies.Closed(message=message, closed_positions=len(orders), orderids=orders)
+
+    async def status(self, who: Identity, asked: shapes.OneOrder) -> replies.OneOrder:
+        order = await self._paper.do(lambda desk: desk.order(who.user, asked.orderid))
+        return replies.OneOrder(data=order_data(order))
+
+
+def order_request(
+    asked: shapes.OrderFields, strategy: str, ref: str, quantity: int | None = None
+) -> OrderRequest:
+    """An order as the desk takes it."""
+    return OrderRequest(
+        exchange=asked.exchange,
+        symbol=asked.symbol,
+        action="BUY" if asked.action.upper() == "BUY" else "SELL",
+        quantity=asked.quantity if quantity is None else quantity,
+        pricetype=asked.pricetype,
+        product=asked.product,
+        price=to_micros(asked.price),
+        trigger_price=to_micros(asked.trigger_price),
+        strategy=strategy,
+        ref=ref,
+    )
+
+
+def net_quantity(desk: Desk, account: str, exchange: str, symbol: str, product: Product) -> int:
+    """What the account holds of an instrument in a product; short is negative."""
+    for position in desk.positions(account):
+        if (position.exchange, position.symbol, position.product) == (exchange, symbol, product):
+            return position.quantity
+    return 0
+
+
+def smart(action: Action, quantity: int, wanted: int, held: int) -> tuple[Action, int]:
+    """What a smart order trades to get from `held` to `wanted`; quantity 0: nothing.
+
+    Flat and wanted flat, it is an ordinary order: that is how OpenAlgo's clients open one.
+    """
+    if not wanted and not held:
+        return action, quantity
+    return ("BUY" if wanted > held else "SELL"), abs(wanted - held)
+
+
+def split(quantity: int, size: int) -> list[int]:
+    """Pieces of at most `size`, the rest last. Never more than one too many for one call."""
+    whole, rest = divmod(quantity, size)
+    whole = min(whole, shapes.MAX_PIECES + 1)
+    return [size] * whole + ([rest] if rest else [])
+
+
+def attempt(desk: Desk, account: str, request: OrderRequest) -> tuple[str, str]:
+    """The order's id, or why there is none."""
+    try:
+        return desk.place(account, request), ""
+    except SandboxError as error:
+        return "", str(error)

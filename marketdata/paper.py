@@ -1,0 +1,158 @@
+"""The paper account's desk, joined to the market: it gets its ticks, and orders get their price.
+
+The desk has a thread of its own (`Runner`), so that neither its database nor its work ever holds up
+a tick. What a request asks of it runs there, in order with the ticks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from typing import Final, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from bus.topics import Mode
+from marketdata.api.endpoint import ApiError
+from marketdata.asking import Asking
+from marketdata.cache import Data, Tick
+from marketdata.consumers import Priority
+from marketdata.feeds import Feed
+from marketdata.market import Market
+from marketdata.sandbox.desk import Desk
+from marketdata.sandbox.model import NotFound, Rejection, SandboxError
+from marketdata.sources import Sources
+
+T = TypeVar("T")
+
+#: Who holds the topics that orders and positions need.
+_HOLDER: Final = "paper"
+#: How long an instrument that an order was sent for stays fed, whatever became of the order.
+_ORDERED_S: Final = 60.0
+#: How long a request waits for the desk while one process hands it to the next.
+_OPENING_S: Final = 10.0
+
+Ticks: TypeAlias = list[tuple[Data, int]]
+
+
+class Runner(Protocol):
+    """A desk in its own thread."""
+
+    def tell(self, ticks: Ticks) -> None:
+        """Ticks with their times of receipt, in order; returns at once."""
+        ...
+
+    async def do(self, work: Callable[[Desk], T]) -> T:
+        """Run `work` with the desk, after what was told before; raises what it raises."""
+        ...
+
+
+class Paper:
+    """One per process. Made inside a running event loop."""
+
+    def __init__(self, market: Market, asking: Asking) -> None:
+        self._market = market
+        self._asking = asking
+        self._sources = Sources(market.holds)
+        self._runner: Runner | None = None
+        self._opened = asyncio.Event()
+        self._ordered: dict[tuple[str, str], float] = {}
+        self._wanted: frozenset[tuple[str, str]] = frozenset()
+        self._instruments: set[tuple[str, str]] = set()
+        market.board.add(self._ticked, Priority.CRITICAL, instruments=self._instruments)
+
+    @property
+    def state(self) -> str:
+        """In a word, for status."""
+        return "open" if self._runner is not None else "closed"
+
+    def open(self, runner: Runner, wanted: Iterable[tuple[str, str]]) -> None:
+        """From now on this process has the desk."""
+        self._runner = runner
+        self._wanted = frozenset(wanted)
+        self.look()
+        self._opened.set()
+
+    def close(self) -> None:
+        """This process has it no more."""
+        self._runner = None
+        self._opened.clear()
+
+    def look(self, wanted: frozenset[tuple[str, str]] | None = None) -> None:
+        """Hold what the desk needs; `wanted` is what it says now. Once a second."""
+        now = self._market.clock.monotonic()
+        self._ordered = {one: until for one, until in self._ordered.items() if until > now}
+        if wanted is not None:
+            self._wanted = wanted
+        needed = self._wanted | self._ordered.keys()
+        chosen = self._sources.choose(needed, list(self._market.feeds))
+        self._market.holds.keep(_HOLDER, chosen)
+        self._instruments.clear()
+        self._instruments.update(needed)
+
+    async def do(self, work: Callable[[Desk], T]) -> T:
+        """Raises ApiError, with the status that OpenAlgo gives such a failure."""
+        runner = await self._open_runner()
+        return await _answered(runner.do(work))
+
+    async def trade(
+        self, feeds: list[Feed], instruments: Iterable[tuple[str, str]], work: Callable[[Desk], T]
+    ) -> T:
+        """As `do`, after the desk was given the last price of these instruments."""
+        runner = await self._open_runner()
+        keys = list(dict.fromkeys(instruments))
+        until = self._market.clock.monotonic() + _ORDERED_S
+        self._ordered.update(dict.fromkeys(keys, until))
+        self.look()
+        answers = await self._asking.ask(feeds, keys, Mode.QUOTE)
+        ticks = _decoded([answer.tick for answer in answers if answer.tick is not None])
+
+        def with_prices(desk: Desk) -> T:
+            if ticks:
+                desk.on_ticks(ticks)
+            return work(desk)
+
+        return await _answered(runner.do(with_prices))
+
+    async def _open_runner(self) -> Runner:
+        if self._runner is None:
+            try:
+                async with asyncio.timeout(_OPENING_S):
+                    await self._opened.wait()
+            except TimeoutError:
+                pass
+        if self._runner is None:
+            raise ApiError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "The paper account is not open; try again"
+            )
+        return self._runner
+
+    def _ticked(self, ticks: list[Tick]) -> None:
+        if self._runner is None:
+            return
+        chosen = _decoded([tick for tick in ticks if self._sources.is_source(tick)])
+        if chosen:
+            self._runner.tell(chosen)
+
+
+def _decoded(ticks: Iterable[Tick]) -> Ticks:
+    """A tick with a field of the wrong type is left out: its price was looked at, no more."""
+    decoded: Ticks = []
+    for tick in ticks:
+        try:
+            decoded.append((tick.decode(), tick.frame.received_ns))
+        except msgspec.DecodeError:
+            continue
+    return decoded
+
+
+async def _answered(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except NotFound as error:
+        raise ApiError(HTTPStatus.NOT_FOUND, str(error), error.rule) from None
+    except Rejection as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, str(error), error.rule) from None
+    except SandboxError as error:
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
