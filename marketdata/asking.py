@@ -8,7 +8,7 @@ where there is a recent value: the instrument may only be quiet.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from bus.errors import TopicError
@@ -64,38 +64,36 @@ class Asking:
         self._wake((topic.exchange, topic.symbol))
 
     async def _one(self, feeds: Sequence[Feed], exchange: str, symbol: str, mode: Mode) -> Answer:
+        """Feed by feed and mode by mode, until one does not refuse."""
+        why = "no adapter feeds it"
         try:
-            wanted, since = self._lease(feeds, exchange, symbol, mode)
+            Topic.make("any", exchange, symbol, mode)
+            for wanted in self._candidates(feeds, exchange, symbol, mode):
+                lease = self._market.holds.lease(
+                    wanted, self._market.clock.monotonic(), self._market.settings.hold_s
+                )
+                if lease is None:
+                    why = "too many instruments are asked for at a time"
+                    break
+                patience = self._patience(feeds, exchange, symbol, wanted.mode)
+                await self._until(wanted, feeds, lease.since + patience)
+                refusal = self._market.holds.refusal(wanted)
+                if refusal is None:
+                    why = "no price yet"
+                    break
+                why = refusal.message
         except TopicError as error:
             return Answer(None, str(error))
-        if wanted is None:
-            return self._answer(feeds, exchange, symbol, mode, "no adapter feeds it")
-        deadline = since + self._patience(feeds, exchange, symbol, mode)
-        await self._until(wanted, feeds, deadline)
-        refusal = self._market.holds.refusal(wanted)
-        return self._answer(
-            feeds, exchange, symbol, mode, refusal.message if refusal else "no price yet"
-        )
+        return self._answer(feeds, exchange, symbol, mode, why)
 
-    def _lease(
-        self, feeds: Sequence[Feed], exchange: str, symbol: str, mode: Mode
-    ) -> tuple[Wanted | None, float]:
-        """Keep it subscribed at the first feed that does not refuse it, and since when it is.
-        Raises TopicError."""
-        now = self._market.clock.monotonic()
-        holds, hold_s = self._market.holds, self._market.settings.hold_s
+    @staticmethod
+    def _candidates(
+        feeds: Sequence[Feed], exchange: str, symbol: str, mode: Mode
+    ) -> Iterator[Wanted]:
+        """Feeds without trouble first; of each the modes that are asked for, or poorer."""
         for feed in sorted(feeds, key=lambda one: bool(one.trouble)):
-            wanted = Wanted(feed.name, exchange, symbol, mode)
-            if holds.refusal(wanted) is not None:
-                continue
-            lease = holds.lease(wanted, now, hold_s)
-            return (wanted, lease.since) if lease is not None else (None, now)
-        if feeds:  # all refuse: let the first one say why, again
-            wanted = Wanted(feeds[0].name, exchange, symbol, mode)
-            holds.lease(wanted, now, hold_s)
-            return wanted, now
-        Topic.make("any", exchange, symbol, mode)
-        return None, now
+            for poorer in range(mode, 0, -1):
+                yield Wanted(feed.name, exchange, symbol, Mode(poorer))
 
     def _patience(self, feeds: Sequence[Feed], exchange: str, symbol: str, mode: Mode) -> float:
         """How long from the beginning of the lease a better answer is worth waiting for."""

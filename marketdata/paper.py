@@ -105,7 +105,7 @@ class Paper:
         until = self._market.clock.monotonic() + _ORDERED_S
         self._ordered.update(dict.fromkeys(keys, until))
         self.look()
-        answers = await self._asking.ask(feeds, keys, Mode.QUOTE)
+        answers = await self._asking.ask(feeds, keys, Mode.DEPTH)
         ticks = _decoded([answer.tick for answer in answers if answer.tick is not None])
 
         def with_prices(desk: Desk) -> T:

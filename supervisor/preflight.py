@@ -9,9 +9,13 @@ from __future__ import annotations
 import difflib
 import socket
 from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 from bus.settings import AdapterSettings
 from supervisor.config import Config
+
+#: Who mostly has a port that is taken.
+_USERS: Final = dict.fromkeys(("proxy", "tap"), "OpenAlgo's own proxy does")
 
 
 def problems(
@@ -36,6 +40,7 @@ def problems(
         found.append("adapters: there is none; add an [adapters.NAME] table, or use --demo")
     if check_port:
         found += _busy("proxy", config.proxy.host, config.proxy.port)
+        found += _busy("marketdata", config.marketdata.host, config.marketdata.port)
         if config.tap.enabled:
             found += _busy("tap", config.tap.host, config.tap.port)
     return found
@@ -59,7 +64,8 @@ def _busy(section: str, host: str, port: int) -> list[str]:
             return [
                 (
                     f"{section}.port: {host}:{port} cannot be bound ({error.strerror}); end what "
-                    f"uses it (OpenAlgo's own proxy does), or set another [{section}] port"
+                    f"uses it ({_USERS.get(section, 'another instance does')}), or set another "
+                    f"[{section}] port"
                 )
             ]
     return []

@@ -26,7 +26,7 @@ from bus.clock import Clock
 from identity.authority import Authority, Identity, IdentityError, Slow
 from identity.headers import Origins, address_key
 from identity.throttle import Buckets, FailedLogins
-from marketdata.api.endpoint import ApiError, Endpoint, Request
+from marketdata.api.endpoint import ApiError, Asked, Endpoint
 from marketdata.api.openapi import describe
 from marketdata.api.replies import Failure
 
@@ -104,9 +104,7 @@ def application(endpoints: Sequence[Endpoint], door: Door) -> Starlette:
     async def health(_request: HttpRequest) -> Response:
         return fine
 
-    routes = [
-        Route(one.path, _Call(one, door).handle, methods=["POST"]) for one in endpoints
-    ]
+    routes = [Route(one.path, _Call(one, door).handle, methods=["POST"]) for one in endpoints]
     routes += [Route("/openapi.json", told), Route("/healthz", health)]
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
 
@@ -148,9 +146,9 @@ class _Call:
         finally:
             door.at_once -= 1
 
-    async def _read(self, request: HttpRequest) -> Request:
+    async def _read(self, request: HttpRequest) -> Asked:
         try:
-            asked: Request = self._decode(await _body(request))
+            asked: Asked = self._decode(await _body(request))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ApiError(HTTPStatus.BAD_REQUEST, str(error)) from None
         return asked

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -35,6 +35,12 @@ class Request(Struct, kw_only=True):
     apikey: str = ""
 
 
+class Asked(Protocol):
+    """Any request; not all can inherit from `Request`, structs have one base."""
+
+    apikey: str
+
+
 #: Answers a call of somebody, or raises `ApiError`.
 Handler: TypeAlias = Callable[[Identity, Any], Awaitable[Struct]]
 
@@ -45,7 +51,7 @@ class Endpoint:
 
     path: str
     summary: str
-    request: type[Request]
+    request: type[Asked]
     reply: type[Struct]
     handle: Handler
     right: Right
@@ -54,7 +60,7 @@ class Endpoint:
 def openalgo(
     name: str,
     summary: str,
-    request: type[Request],
+    request: type[Asked],
     reply: type[Struct],
     handle: Handler,
     right: Right = "orders",
@@ -66,7 +72,7 @@ def openalgo(
 def ours(
     name: str,
     summary: str,
-    request: type[Request],
+    request: type[Asked],
     reply: type[Struct],
     handle: Handler,
     right: Right = "orders",

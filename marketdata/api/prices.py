@@ -56,12 +56,12 @@ class Prices:
         ]
 
     async def quote(self, who: Identity, asked: shapes.OneSymbol) -> replies.Quote:
-        answer = (await self._ask(who, [(asked.exchange, asked.symbol)], Mode.QUOTE))[0]
+        answer = (await self._ask(who, [(asked.exchange, asked.symbol)], Mode.DEPTH))[0]
         return replies.Quote(data=quote_data(_there(answer)))
 
     async def quotes(self, who: Identity, asked: shapes.MultiQuotes) -> replies.MultiQuotes:
         keys = [(one.exchange, one.symbol) for one in asked.symbols]
-        answers = await self._ask(who, keys, Mode.QUOTE)
+        answers = await self._ask(who, keys, Mode.DEPTH)
         results = []
         for (exchange, symbol), answer in zip(keys, answers, strict=True):
             result = replies.MultiQuote(symbol=symbol, exchange=exchange)
@@ -76,8 +76,13 @@ class Prices:
         answer = (await self._ask(who, [(asked.exchange, asked.symbol)], Mode.DEPTH))[0]
         return replies.Depth(data=depth_data(_there(answer)))
 
-    async def _ask(self, who: Identity, keys: list[tuple[str, str]], mode: Mode) -> list[Answer]:
-        """What the caller's role may see, asked together; each key once."""
+    async def _ask(self, who: Identity, keys: list[tuple[str, str]], best: Mode) -> list[Answer]:
+        """What the caller's role may see, asked together; each key once.
+
+        Some brokers have bid and ask only in the mode with the book, so quotes ask for that.
+        """
+        modes = who.scopes.modes
+        mode = best if modes is None else min(best, max(modes))
         allowed = [key for key in dict.fromkeys(keys) if not who.scopes.refusal(key[0], mode)]
         asked = await self._asking.ask(self._market.allowed(who), allowed, mode)
         found = dict(zip(allowed, asked, strict=True))

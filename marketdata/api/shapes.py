@@ -49,7 +49,10 @@ class OrderFields(Struct, kw_only=True):
     ref: Name = ""
 
 
-class PlaceOrder(OrderFields, Request, kw_only=True):
+class PlaceOrder(OrderFields, kw_only=True):
+    """An order, with who sends it."""
+
+    apikey: str = ""
     strategy: Name = ""
 
 
@@ -72,9 +75,8 @@ class BasketOrder(Request, kw_only=True):
     strategy: Name = ""
 
 
-class SplitOrder(OrderFields, Request, kw_only=True):
+class SplitOrder(PlaceOrder, kw_only=True):
     splitsize: Quantity
-    strategy: Name = ""
 
 
 class ModifyOrder(Request, kw_only=True):

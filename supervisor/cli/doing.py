@@ -35,7 +35,7 @@ def _proxy(stats: Stats) -> str:
 def _marketdata(stats: Stats) -> str:
     return (
         f"{_n(stats, 'instruments')} instruments, {_n(stats, 'ticks_total')} ticks, "
-        f"{_n(stats, 'lost_total')} lost"
+        f"{_n(stats, 'lost_total')} lost  {process.endpoint}"
     )
 
 
