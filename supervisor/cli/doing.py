@@ -35,7 +35,7 @@ def _proxy(stats: Stats) -> str:
 def _marketdata(stats: Stats) -> str:
     return (
         f"{_n(stats, 'instruments')} instruments, {_n(stats, 'ticks_total')} ticks, "
-        f"{_n(stats, 'lost_total')} lost  {process.endpoint}"
+        f"{_n(stats, 'lost_total')} lost"
     )
 
 
@@ -59,7 +59,7 @@ _WORDS: Final[dict[Role, Callable[[Stats], str]]] = {
     "tap": _tap,
 }
 #: Roles that others connect to from outside.
-_AT_AN_ADDRESS: Final = frozenset({"proxy", "simulator", "tap"})
+_AT_AN_ADDRESS: Final = frozenset({"marketdata", "proxy", "simulator", "tap"})
 
 
 def _n(stats: Stats, key: str) -> str:
