@@ -125,6 +125,8 @@ class MarketDataService:
             "order_events_total": self._announcer.announced_total,
             "order_events_unheard_total": self._announcer.unheard_total,
             "sandbox": self._paper.state,
+            # One process has the port and the paper accounts at a time.
+            "may_overlap": False,
             **{f"held_{reason}": count for reason, count in market.values.held.items()},
         }
 
