@@ -8,17 +8,17 @@ Strikes are in paise. `ref_id` is what the feed takes, `token` (the exchange's) 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 from msgspec import Struct
 
 from adapters.broker import OpenAlgoRow
 from adapters.errors import InstrumentsError
+from adapters.json_rows import JsonCursor, list_values
 from adapters.nubra_orders import openalgo_exchange
 from adapters.nubra_token import OPTION, STOCK, index_token, instrument_token
 from adapters.symbols import (
@@ -36,9 +36,7 @@ from adapters.symbols import (
 
 _FUTURE: Final = "FUT"
 _COLUMNS: Final = ("EXCHANGE", "INDEX_SYMBOL", "ZANSKAR_INDEX_SYMBOL", "INDEX_NAME")
-#: Where a document begins: a JSON object, or the CSV's header. Both begin a line, which no
-#: line inside an indented JSON document does.
-_BEGINNING: Final = re.compile(rf"^(?=\{{|{_COLUMNS[0]},)", re.MULTILINE)
+_NEITHER: Final = "neither Nubra's refdata (JSON) nor its indices (CSV)"
 #: OpenAlgo's symbols of indices that Nubra calls by another word.
 _INDEX_SYMBOLS: Final = {
     "NSE": {
@@ -104,40 +102,46 @@ class _Row(Struct):
     tick_size: float | str | None = None
 
 
-class _Document(Struct):
-    refdata: list[_Row]
-
-
-_decode = msgspec.json.Decoder(_Document).decode
-
-
 def read_master(text: TextIO) -> Iterator[Instrument]:
     """Every row of every document, in the order of the file.
 
     Raises:
         InstrumentsError: no document of Nubra's, or a damaged row; names the place.
     """
-    content = text.read()
-    starts = [found.start() for found in _BEGINNING.finditer(content)]
-    if not starts or content[: starts[0]].strip():
-        raise InstrumentsError("line 1: neither Nubra's refdata (JSON) nor its indices (CSV)")
-    for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
-        line = content.count("\n", 0, start) + 1
-        document = content[start:end]
-        yield from _tradables(document, line) if document[0] == "{" else _indices(document, line)
+    cursor = JsonCursor(text)
+    if not cursor.peek():
+        raise InstrumentsError(f"line {cursor.line}: {_NEITHER}")
+    while cursor.peek():
+        yield from _tradables(cursor) if cursor.take("{") else _indices(cursor)
 
 
-def _tradables(document: str, line: int) -> Iterator[Instrument]:
+def _tradables(cursor: JsonCursor) -> Iterator[Instrument]:
+    """A document whose brace was taken: its rows one by one, whatever stands around them."""
+    line, number = cursor.line, 0
     try:
-        rows = _decode(document).refdata
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InstrumentsError(f"line {line}: {error}; fetch the master anew") from None
-    for number, row in enumerate(rows):
-        try:
-            yield _instrument(row)
-        except (ValueError, OverflowError) as error:
-            text = f"line {line}: refdata[{number}]: {error}; fetch the master anew"
-            raise InstrumentsError(text) from None
+        for row in _refdata(cursor):
+            yield _instrument(msgspec.convert(row, _Row))
+            number += 1
+    except (ValueError, OverflowError, RecursionError) as error:
+        text = f"line {line}: refdata[{number}]: {error}; fetch the master anew"
+        raise InstrumentsError(text) from None
+
+
+def _refdata(cursor: JsonCursor) -> Iterator[Any]:
+    is_found = False
+    while not cursor.take("}"):
+        name = cursor.value()
+        if not cursor.take(":"):
+            raise ValueError(f"no value of {name!r}")
+        if name == "refdata" and cursor.take("["):
+            is_found = True
+            yield from list_values(cursor)
+        else:
+            cursor.value()
+        if not cursor.take(",") and cursor.peek() != "}":
+            raise ValueError("an object that does not go on")
+    if not is_found:
+        raise ValueError("no list `refdata`")
 
 
 def _instrument(row: _Row) -> Instrument:
@@ -169,15 +173,16 @@ def _strike_word(paise: float | str) -> str:
     return strike_word(int(paise) / 100)
 
 
-def _indices(document: str, line: int) -> Iterator[Instrument]:
-    rows = csv.DictReader(document.splitlines())
-    missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
-        raise InstrumentsError(f"line {line}: no column {', '.join(missing)} in the indices")
+def _indices(cursor: JsonCursor) -> Iterator[Instrument]:
+    line = cursor.line
+    rows = csv.DictReader(_lines(cursor))
     try:
+        missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise InstrumentsError(f"line {line}: {_NEITHER}; no column {', '.join(missing)}")
         for row in rows:
             exchange, symbol, asked, name = (row[column] or "" for column in _COLUMNS)
-            if asked:
+            if asked and exchange != _COLUMNS[0]:  # the header again, of another document
                 ours = _INDEX_SYMBOLS.get(exchange, {}).get(symbol)
                 ours = ours or index_symbol(symbol.replace("_", ""))
                 names = [known for known in (asked, symbol, name) if known]
@@ -185,6 +190,13 @@ def _indices(document: str, line: int) -> Iterator[Instrument]:
     except csv.Error as error:
         text = f"line {line + rows.line_num}: {error}; fetch the master anew"
         raise InstrumentsError(text) from None
+
+
+def _lines(cursor: JsonCursor) -> Iterator[str]:
+    """The lines of the CSV: until another document begins."""
+    yield cursor.rest_of_line().rstrip("\r\n")
+    while cursor.peek() not in {"{", ""}:
+        yield cursor.rest_of_line().rstrip("\r\n")
 
 
 def openalgo_token(row: OpenAlgoRow) -> str:

@@ -23,10 +23,16 @@ import zmq
 from end_to_end import Flow, flow
 from wire import Recording, record
 
+from adapters import flow as ways
+from adapters.codec import Tick
+from adapters.complaints import Complaints, Counters
 from adapters.instruments import InstrumentBook
 from adapters.link import State
 from adapters.pools import pools_of
+from adapters.reading import Reader, Sinks
+from adapters.redact import Redactor
 from adapters.switchboard import Switchboard
+from bus.clock import SystemClock
 from bus.publisher import Demand, Publisher
 from bus.secret import Secret
 from bus.settings import AdapterSettings
@@ -77,10 +83,22 @@ def best_of(rounds: int, work: Callable[[], int]) -> float:
     return min(times)
 
 
+def decoded(recording: Recording, on_ticks: Callable[[list[Tick], int], None]) -> None:
+    """Read all as a session does, with a codec that has heard nothing yet."""
+    codec = recording.codec()
+    complaints = Complaints("bench", Redactor(recording.account), Counters())
+    sinks = Sinks(on_ticks, on_event=lambda _event: None, on_error=lambda _error: None)
+    Reader(codec, complaints, sinks).take(recording.frames, 1)
+
+
 def decode_only(recording: Recording) -> int:
-    codec, count = recording.codec(), 0
-    for frame in recording.frames:
-        count += len(codec.decode(frame).ticks)
+    count = 0
+
+    def on_ticks(ticks: list[Tick], _arrived_ns: int) -> None:
+        nonlocal count
+        count += len(ticks)
+
+    decoded(recording, on_ticks)
     return count
 
 
@@ -115,18 +133,13 @@ def through_the_bus(recording: Recording, publisher: Publisher) -> Callable[[], 
         Demand(Topic.make("bench", row.exchange, row.symbol, recording.mode).wire, wanted=True)
         for row in recording.instruments
     )
-    find, publish = board.routes[broker.streams[0].name].get, publisher.publish
+    way = ways.Flow(SystemClock(), board.routes)
+    take = way.taker(broker.streams[0].name, publisher.publish)
 
     def work() -> int:
-        codec, count = recording.codec(), 0
-        for frame in recording.frames:
-            ticks = codec.decode(frame).ticks
-            for tick in ticks:
-                route = find(tick.key)
-                if route is not None:
-                    route.emit(tick, 1, publish)
-            count += len(ticks)
-        return count
+        before = int(str(way.stats()["ticks_total"]))
+        decoded(recording, take)
+        return int(str(way.stats()["ticks_total"])) - before
 
     return work
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from adapters import json_rows
 from adapters.broker import OpenAlgoRow
 from adapters.errors import InstrumentsError
 from adapters.nubra import BROKER
@@ -90,8 +91,8 @@ def test_documents_may_stand_in_one_file():
         ("", "line 1"),
         ("[]", "line 1"),
         ("instrument_token,exchange\n1,NSE\n", "line 1"),
-        ('\n{"refdata": [1]}', "line 2: Expected `object`, got `int` - at `$.refdata[0]`"),
-        ('{"message": "expired"}', "line 1: Object missing required field `refdata`"),
+        ('\n{"refdata": [1]}', "line 2: refdata[0]: Expected `object`, got `int`"),
+        ('{"message": "expired"}', "line 1: refdata[0]: no list `refdata`"),
         ('{"refdata": [', "line 1"),
         (json.dumps({"refdata": [row(), row(derivative_type="FUT", expiry="soon")]}), "refdata[1]"),
         (json.dumps({"refdata": [row(derivative_type="FUT", expiry=20261399)]}), "refdata[0]"),
@@ -131,3 +132,15 @@ def test_any_text_gives_instruments_or_a_typed_error(text):
 )
 def test_tokens_from_openalgos_table(cells, token):
     assert BROKER.openalgo_token(OpenAlgoRow(*cells)) == token
+
+
+@given(st.integers(1, 40), st.sampled_from([None, 1]))
+def test_the_same_wherever_the_chunks_end(size, indent):
+    rows = [row(ref_id=n, stock_name=f"S{n}") for n in range(4)]
+    document = json.dumps({"message": 'a "word"', "n": 12.5, "refdata": rows}, indent=indent)
+    text = f"{document}\n{INDICES}{document}\n"
+    known = list(read_master(io.StringIO(text)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_rows, "_CHUNK_CHARACTERS", size)
+        assert list(read_master(io.StringIO(text))) == known
+    assert len(known) == 4 + 5 + 4
