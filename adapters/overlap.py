@@ -7,22 +7,22 @@ then the old one has to end first (`supervisor.restarting`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from adapters.broker import Broker
 from adapters.pool import Pool
+from bus.settings import AdapterSettings
 
 
-def may_overlap(broker: Broker, pools: Iterable[Pool], total: int | None) -> bool:
-    """Whether a twin finds room.
+def may_overlap(broker: Broker, settings: AdapterSettings, pools: Mapping[str, Pool]) -> bool:
+    """Whether there is room for as many connections again as `pools` hold now.
 
-    Args:
-        pools: each stream's, with the connections that are open.
-        total: connections of all streams together, where they are counted so.
+    With a standby each of the two has its half of them all (`adapters.pools`), so both fit.
     """
-    held = [(len(pool.loads), pool.connections) for pool in pools]
-    return (
-        broker.may_overlap
-        and all(2 * used <= limit for used, limit in held)
-        and (total is None or 2 * sum(used for used, _ in held) <= total)
+    if not broker.may_overlap or settings.standby:
+        return broker.may_overlap
+    held = [(len(pool.loads), pool.connections) for pool in pools.values()]
+    total = None if broker.connections is None else settings.connections or broker.connections
+    return all(2 * used <= most for used, most in held) and (
+        total is None or 2 * sum(used for used, _ in held) <= total
     )

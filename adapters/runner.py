@@ -31,6 +31,7 @@ from adapters.link import State
 from adapters.master_file import MasterFile
 from adapters.orders import OrderDesk
 from adapters.origin import origin_of
+from adapters.overlap import may_overlap
 from adapters.pools import pools_of
 from adapters.session import Hooks
 from adapters.switchboard import Switchboard
@@ -78,10 +79,11 @@ class AdapterService:
             backoff=lambda: Backoff(random=self._random),
             on_defect=host.fail,
         )
+        self._pools = pools_of(self._broker, settings)
         self._board = Switchboard(
             host.name,
             self._broker,
-            pools_of(self._broker, settings),
+            self._pools,
             connections=self._connections,
             answer=self._publish_event,
         )
@@ -129,7 +131,7 @@ class AdapterService:
         return {
             "broker_state": self._state.state,
             "broker_detail": self._state.detail,
-            "may_overlap": self._broker.may_overlap,
+            "may_overlap": may_overlap(self._broker, self._settings, self._pools),
             "connections": self._connections.states.count(State.CONNECTED),
             "symbols": self._board.symbols,
             "topics": self._publisher.topics,
