@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from adapters.instruments import InstrumentBook
+from adapters.master_file import VERSION
 from adapters.symbols import Instrument
 from bus.access import RoleSettings
 from bus.latency import LatencyMeter
@@ -385,7 +386,7 @@ def books(tmp_path):
             (Instrument(exchange, symbol, f"{n}") for n, (exchange, symbol) in enumerate(names)),
             path=tmp_path / f"{name}.db",
         )
-        book.note(version="1", origin="test")
+        book.note(version=VERSION, origin="test")
         book.close()
     books = Books(tmp_path)
     yield books
@@ -412,7 +413,7 @@ def test_search_shows_what_the_role_may_see(books):
 def test_a_master_that_is_replaced_is_opened_anew(books, tmp_path):
     assert len(books.search("tcs", "", 10, SCOPES)) == 0
     new = InstrumentBook([Instrument("NSE", "TCS", "1")], path=tmp_path / "new")
-    new.note(version="1", origin="test")
+    new.note(version=VERSION, origin="test")
     new.close()
     (tmp_path / "new").replace(tmp_path / "dhan.db")
     assert [one.symbol for one in books.search("tcs", "", 10, SCOPES)] == ["TCS"]
