@@ -14,13 +14,15 @@ _ORDERS_REMEMBERED: Final = 4096
 class Joint:
     """A splice, what its generations told beside ticks, and since when one is alone."""
 
-    def __init__(self, splice: Splice, alone_since: float | None = None) -> None:
+    def __init__(self, splice: Splice) -> None:
         self.splice = splice
         #: Each generation's last broker state, and whether that is "connected".
         self.states: dict[int, tuple[Frame, bool]] = {}
         #: By generation and topic: what standbys answered to demand.
         self.verdicts: dict[int, dict[str, Frame]] = {}
-        self.alone_since = alone_since
+        self.alone_since: float | None = None
+        #: The one that is alone began after the other ended, and said nothing yet.
+        self.awaits_first = False
         #: Whether another generation leads than at the beginning.
         self.changed = False
         self._orders: dict[bytes, None] = {}

@@ -33,6 +33,9 @@ HOLD_S: Final = 0.25
 #: Contents of the leader remembered per topic for a follower that lags behind.
 REMEMBERED: Final = 256
 
+#: The broker's greeting may be news, which is then told again when the mode is set.
+_GREETING: Final = 2
+
 _TIMESTAMP: Final = re.compile(rb'"timestamp":\d+')
 
 
@@ -41,6 +44,7 @@ class _Place(Struct):
 
     timestamp: int = 0
     volume: int = 0
+    ltp: float = 0.0
 
 
 _place = msgspec.json.Decoder(_Place).decode
@@ -71,7 +75,7 @@ class _Lag:
 
 
 class _Topic:
-    __slots__ = ("changed_hands", "greeting", "lags", "last", "leader", "met", "owed")
+    __slots__ = ("changed_hands", "greeted", "greeting", "lags", "last", "leader", "owed")
 
     def __init__(self, leader: int, last: Frame | None) -> None:
         self.leader = leader
@@ -79,9 +83,9 @@ class _Topic:
         self.changed_hands = False
         #: What the leader before delivered and this one has yet to pass.
         self.owed: deque[int] = deque()
-        #: As in `_Lag`, of the leader while it owes.
-        self.met = True
-        self.greeting: int | None = None
+        #: How much news of the leader's may still be told again: its session was greeted.
+        self.greeting = 0
+        self.greeted: int | None = None
         self.lags: dict[int, _Lag] = {}
 
     def lag(self, generation: int) -> _Lag:
@@ -128,7 +132,7 @@ class Splice:
         for frame in frames:
             topic = self._topic(frame.topic)
             if generation == topic.leader:
-                if (not topic.owed and topic.greeting is None) or self._is_news(topic, frame):
+                if not (topic.owed or topic.greeting) or self._is_news(topic, frame):
                     self._deliver(topic, frame, out, now)
             else:
                 self._follow(topic, topic.lag(generation), frame, now)
@@ -190,7 +194,7 @@ class Splice:
             topic = self._topics[name] = _Topic(self.leader, last)
             if self._resumed and last is not None:
                 topic.owed.append(content_of(last))
-                topic.met = False
+                topic.greeting = _GREETING
         return topic
 
     def _deliver(self, topic: _Topic, frame: Frame, out: list[Frame], now: float | None) -> None:
@@ -252,12 +256,11 @@ class Splice:
         topic.changed_hands = True
         if before in self.generations:
             topic.lag(before)  # it may wake up: what the new leader delivers is remembered
-        topic.owed, topic.met, topic.greeting = lag.delivered, lag.met, lag.greeting
+        topic.owed = lag.delivered
+        topic.greeted = lag.greeting
+        topic.greeting = _GREETING if not lag.met else 0 if lag.greeting is None else 1
         for held in lag.ahead:
-            if goes_back(held.frame, topic.last):
-                self.duplicates_total += 1
-            else:  # it is past all that the other one delivered
-                topic.owed, topic.greeting = deque(), None
+            if self._is_news(topic, held.frame):
                 self._deliver(topic, held.frame, out, now)
 
     def _is_news(self, topic: _Topic, frame: Frame) -> bool:
@@ -266,11 +269,12 @@ class Splice:
         if content in topic.owed:
             while topic.owed.popleft() != content:
                 pass
-            topic.greeting = None if topic.met else content
-            topic.met = True
-        elif content != topic.greeting and not goes_back(frame, topic.last):
+            topic.greeting, topic.greeted = min(1, topic.greeting), content
+        elif topic.greeting and (content == topic.greeted or repeats(frame, topic.last)):
+            topic.greeting = 1
+        elif not goes_back(frame, topic.last):
             topic.owed.clear()
-            topic.greeting = None
+            topic.greeting = max(0, topic.greeting - 1)
             return True
         self.duplicates_total += 1
         return False
@@ -282,6 +286,19 @@ def content_of(frame: Frame) -> int:
     if frame.flags & OWN_CLOCK:
         payload = _TIMESTAMP.sub(b"", payload, 1)
     return hash(payload)
+
+
+def repeats(frame: Frame, last: Frame | None) -> bool:
+    """Whether a greeting tells the last tick again, perhaps in a form with fewer fields."""
+    if last is None:
+        return False
+    try:
+        new, old = _place(frame.payload), _place(last.payload)
+    except msgspec.DecodeError:
+        return False
+    if new.volume and old.volume:
+        return content_of(frame) == content_of(last)
+    return new.ltp == old.ltp
 
 
 def goes_back(frame: Frame, last: Frame | None) -> bool:

@@ -208,6 +208,9 @@ class Subscriber:
     def _splice(self, joint: Joint, feed: Feed, frames: list[Frame]) -> None:
         """Events pass in their place among the ticks; the end of a stream is for us."""
         generation = feed.entry.generation
+        if joint.awaits_first:
+            joint.awaits_first = False
+            joint.alone_since = self._clock.monotonic()
         ticks: list[Frame] = []
         for frame in frames:
             if frame.kind == Kind.TICK:
@@ -273,10 +276,11 @@ class Subscriber:
                 leader = min(feed.entry.generation for feed in others)
                 joint = self._splices[entry.adapter] = Joint(Splice(leader, self._last))
             joint.splice.follow(entry.generation)
-            joint.alone_since = None
+            joint.alone_since, joint.awaits_first = None, False
         elif entry.adapter in self._known:
             splice = Splice(entry.generation, self._last, resumed=True)
-            joint = self._splices[entry.adapter] = Joint(splice, self._clock.monotonic())
+            joint = self._splices[entry.adapter] = Joint(splice)
+            joint.awaits_first = True
         else:
             self._known.add(entry.adapter)
             return

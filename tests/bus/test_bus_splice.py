@@ -95,6 +95,22 @@ def test_one_that_begins_after_the_other_ended_repeats_nothing():
     assert numbers(splice.take(NEW, [tick(9, bare=True), tick(9, bare=True)], 0.0)) == [9, 9]
 
 
+def test_a_greeting_in_another_form_is_known_after_a_crash():
+    splice = Splice(NEW, {TOPIC: tick(7, own_clock=4, bare=True)}, resumed=True)
+    greeting = [tick(7, own_clock=5), tick(7, own_clock=5, bare=True)]
+    assert splice.take(NEW, greeting, 0.0) == []
+    splice = Splice(NEW, {TOPIC: tick(7, own_clock=4, bare=True)}, resumed=True)
+    greeting = [tick(8, own_clock=5), tick(8, own_clock=5, bare=True)]
+    assert numbers(splice.take(NEW, greeting, 0.0)) == [8]
+
+
+def test_a_greeting_that_is_news_is_told_once():
+    splice = Splice(NEW, {TOPIC: tick(7, own_clock=4, bare=True)}, resumed=True)
+    greeting = [tick(8, own_clock=5, bare=True), tick(8, own_clock=6, bare=True)]
+    assert numbers(splice.take(NEW, greeting, 0.0)) == [8]
+    assert numbers(splice.take(NEW, [tick(9, bare=True), tick(9, bare=True)], 0.0)) == [9, 9]
+
+
 def test_a_silent_leader_loses_the_topic_and_its_late_ticks_are_dropped():
     splice = Splice(OLD, {})
     splice.follow(NEW)
