@@ -136,8 +136,8 @@ class Hearing:
             process.adopt(message, handle, record.restarts, age_s, now)
             logger.info("adopted %s, pid %d", message.name, message.pid)
             self._listener.save()
-            self._tell_directory(identity)
             self.publish_directory()
+            self._tell_directory(identity)
         else:
             self._server.send(identity, _UNWANTED)
         self._listener.wake()

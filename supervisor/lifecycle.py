@@ -196,6 +196,12 @@ class Lifecycle:
             case _:
                 return self._give_up(now, f"no heartbeat for {HEARTBEAT_TIMEOUT_S:g} s")
 
+    def overslept(self, seconds: float) -> None:
+        """The supervisor itself did not run for so long: what was said meanwhile is unread, and
+        nobody is to blame for being late."""
+        if self.state in ALIVE and self.deadline is not None:
+            self.deadline += seconds
+
     # --- transitions ----------------------------------------------------------------------
 
     def _spawn(self, now: float) -> list[Action]:

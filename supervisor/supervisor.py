@@ -50,6 +50,8 @@ from supervisor.vault import Vault
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.1
+#: Later than this the supervisor was stopped, starved or swapped out; others may have waited.
+_OVERSLEPT_S: Final = 1.0
 #: Processes beat once a second; what has not been heard of after this is not there.
 _ADOPTION_S: Final = 2.5
 #: Rather than wait longer for a warm template, start plainly.
@@ -160,6 +162,7 @@ class Supervisor:
             return
         await self.until(lambda: not self._adoption.waiting, _ADOPTION_S)
         self._adoption.give_up()
+        self._hearing.publish_directory()
         for record in self._previous.processes:
             process = self._fleet.get(record.name)
             if process is not None:  # generations only ever grow
@@ -180,9 +183,15 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Reap and tick. Whatever tells of an end wakes it at once."""
+        before = self._clock.monotonic()
         while True:
             await self._sleep(_TICK_S)
             now = self._clock.monotonic()
+            if now - before > _OVERSLEPT_S:
+                logger.warning("the supervisor itself did not run for %.1f s", now - before)
+                for process in self._fleet.all:
+                    process.lifecycle.overslept(now - before)
+            before = now
             for process in self._fleet.all:
                 self._reap(process, now)
                 self.act(process, process.lifecycle.tick(now))

@@ -23,8 +23,6 @@ def names(workers: int) -> list[str]:
 def proxies(boot: ProxyBootstrap, paths: StatePaths, random: Random) -> list[Managed]:
     """One process per worker; what OpenAlgo's health page reads is the first one's to write."""
     named = names(boot.proxy.workers)
-    if len(named) == 1:
-        return [Managed(named[0], "proxy", lambda: boot, paths.log(named[0]), random)]
     processes: list[Managed] = []
 
     def settings_of(number: int) -> ProxyBootstrap:

@@ -52,6 +52,17 @@ class LifecycleMachine(RuleBasedStateMachine):
         self.now += seconds
         self.carry_out(self.life.tick(self.now))
 
+    @rule(seconds=st.floats(1.0, 5000.0))
+    def the_supervisor_oversleeps(self, seconds):
+        """Nobody is given up for what the supervisor did not see."""
+        self.now += seconds
+        before = self.life.state
+        self.life.overslept(seconds)
+        if before in {State.READY, State.RUNNING} and self.life.heartbeat_at is not None:
+            late = self.now - seconds - self.life.heartbeat_at
+            if late < HEARTBEAT_TIMEOUT_S and not self.life._aborted:
+                assert self.life.tick(self.now) == []
+
     @rule()
     def operator_starts(self):
         self.carry_out(self.life.start(self.now))

@@ -34,6 +34,8 @@ def test_one_worker_is_called_proxy_and_gets_the_settings_as_they_are(tmp_path):
     (only,) = make(tmp_path, workers=1, port=0)
     assert only.name == "proxy"
     assert only._settings().proxy.port == 0
+    serves(only, 4711)
+    assert only._settings().proxy.port == 4711  # its second life
 
 
 def test_only_the_first_of_several_has_what_there_is_one_of(tmp_path):
