@@ -13,6 +13,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from websockets.asyncio.server import Server as WebSocketServer
@@ -123,6 +124,16 @@ class Server:
                     await server.wait_closed()
 
     # --- from one process to the next ---------------------------------------------------------
+
+    def is_at(self, address: str) -> bool:
+        """Whether the configuration means the place of an address, so that its socket will do."""
+        settings, there = self._desk.settings, urlsplit(address)
+        return there.hostname == settings.host.lower() and settings.port in {0, there.port}
+
+    def address_like(self, address: str) -> str:
+        """The address of a socket that served another one: with or without TLS."""
+        scheme = "ws" if self._certificate is None else "wss"
+        return f"{scheme}://{urlsplit(address).netloc}"
 
     def lend_sockets(self) -> list[socket.socket]:
         """The sockets that listen, for another process: here nothing is accepted any more.

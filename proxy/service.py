@@ -85,12 +85,14 @@ class ProxyService:
 
     async def start(self) -> str:
         await self._identities.start()
-        if self._takeover is None:
+        takeover = self._takeover
+        if takeover is None or not self._server.is_at(takeover.endpoint):
             address = await self._server.start()
         else:
             self._server.prepare()
-            self._arrival = Arrival(self._host, self._harbour(), self._takeover)
-            address = self._takeover.endpoint
+            address = self._server.address_like(takeover.endpoint)
+        if takeover is not None:
+            self._arrival = Arrival(self._host, self._harbour(), takeover.path, address)
         self._chores = asyncio.create_task(self._do_chores())
         self._chores.add_done_callback(self._chores_ended)
         logger.info("serving on %s", address)

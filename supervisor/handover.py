@@ -36,12 +36,14 @@ class Phase(enum.StrEnum):
 class Step(enum.Enum):
     """What the shell is to do."""
 
+    #: Tell the old one to hand over to the new one.
+    TELL_OLD = enum.auto()
     STOP_OLD = enum.auto()
     KILL_NEW = enum.auto()
 
 
 #: States from which a generation does not come up any more.
-_HOPELESS: Final = frozenset(
+GONE: Final = frozenset(
     {State.STOPPED, State.BACKOFF, State.CRASH_LOOP, State.FAILED, State.NEEDS_TOKEN}
 )
 
@@ -56,7 +58,7 @@ class View(Struct, frozen=True):
     @property
     def hopeless(self) -> str:
         """Why it does not come up any more; empty while it may."""
-        if self.state in _HOPELESS:
+        if self.state in GONE:
             return self.detail or self.state
         if self.stats.get("broker_state") == State.NEEDS_TOKEN:
             return f"the broker refuses the credentials: {self.stats.get('broker_detail', '')}"
@@ -100,6 +102,10 @@ class Handover:
     def over(self) -> bool:
         return self.phase in {Phase.DONE, Phase.FAILED}
 
+    @property
+    def done(self) -> bool:
+        return self.phase is Phase.DONE
+
     def observe(self, now: float, old: View, new: View) -> list[Step]:
         """Take the next step, if it is time for it."""
         if self.phase in _BEFORE_STOPPING:
@@ -107,7 +113,7 @@ class Handover:
                 return self._fail(now, f"it did not come up: {new.hopeless}")
             if now >= self._deadline:
                 return self._fail(now, f"it was still {self.phase} when the time was up")
-            if old.state in _HOPELESS:  # nothing to keep: the new one is all there is
+            if old.state in GONE:  # nothing to keep: the new one is all there is
                 self._tell(now, "the old generation has ended by itself")
                 self.phase = Phase.STOPPING
         while (phase := self._advance(now, old, new)) is not None:
@@ -134,7 +140,7 @@ class Handover:
             ):
                 self._tell(now, f"it takes over; ticks on {new.seen} of {new.topics} so far")
                 return Phase.STOPPING
-            case Phase.STOPPING if old.state in _HOPELESS:
+            case Phase.STOPPING if old.state in GONE:
                 self._tell(now, "the old generation has ended")
                 return Phase.DONE
         return None

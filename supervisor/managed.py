@@ -14,7 +14,7 @@ from bus.latency import Latency
 from bus.messages import Heartbeat, Hello, ProcessStatus, PublisherEntry, Stats
 from bus.process import Bootstrap
 from bus.secret import Secret, encode_secret
-from bus.settings import Role
+from bus.settings import ProxyBootstrap, Role, TakeOver
 from supervisor.births import Preload
 from supervisor.consumers import CONSUMERS
 from supervisor.handles import Handle, explain_exit
@@ -65,6 +65,8 @@ class Managed:
         self.latency: Latency | None = None
         #: Whether another one of this name stands by, ready to take over.
         self.keeps_standby = False
+        #: For a proxy that is to go on with what its older generation has open.
+        self.takeover: TakeOver | None = None
         self._settings = settings
         self._log = log
         self._random = random
@@ -107,11 +109,17 @@ class Managed:
             control=control,
             secret=secret,
             orphan_grace_s=orphan_grace_s,
-            settings=msgspec.Raw(msgspec.json.encode(self._settings(), enc_hook=encode_secret)),
+            settings=msgspec.Raw(msgspec.json.encode(self._told(), enc_hook=encode_secret)),
         )
         self.endpoint, self.publishes = "", ""
         self.stats, self.latency = {}, None
         self.handle = spawner.spawn(MODULES[self.role], boot, self._log)
+
+    def _told(self) -> object:
+        settings = self._settings()
+        if self.takeover is not None and isinstance(settings, ProxyBootstrap):
+            return msgspec.structs.replace(settings, takeover=self.takeover)
+        return settings
 
     def adopt(self, hello: Hello, handle: Handle, restarts: int, age_s: float, now: float) -> None:
         self.lifecycle.adopt(now, generation=hello.generation, restarts=restarts, age_s=age_s)

@@ -10,19 +10,30 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from bus.clock import Clock
+from bus.messages import HandOver, ToProcess
+from bus.passing import can_pass_sockets
+from bus.settings import TakeOver
 from supervisor.consumers import CONSUMERS
 from supervisor.fleet import Fleet
-from supervisor.handover import Handover, Phase, Step, View
+from supervisor.handover import Handover, Step, View
+from supervisor.inheriting import meeting_place
 from supervisor.lifecycle import Action, Signal, State
 from supervisor.managed import Managed
+from supervisor.moving import Moving
 from supervisor.ordering import STOP_S
+from supervisor.paths import StatePaths
 
 _LOOK_S: Final = 0.02
 _FRESH_S: Final = 1.5
 #: What the proxy's clients got from the new generation by then tells the gaps.
 _GAP_WAIT_S: Final = 0.5
-#: Roles that can run twice for a while. The proxy cannot yet: its port is its clients'.
+#: Roles that can run twice for a while, each at an address of its own.
 _CAN_OVERLAP: Final = frozenset({"adapter", *(c.role for c in CONSUMERS if c.may_overlap)})
+
+_CLIENTS_LEAVE: Final = (
+    "This system cannot pass open sockets from one process to another: clients are disconnected, "
+    "and have to connect again."
+)
 
 
 class Progress:
@@ -48,6 +59,10 @@ class Hands(Protocol):
         """Have a process send a heartbeat now."""
         ...
 
+    def tell(self, process: Managed, message: ToProcess) -> bool:
+        """Whether the process was there to be told."""
+        ...
+
     def changed(self) -> None:
         """Processes came or went: directory and run file are to be written anew."""
         ...
@@ -56,9 +71,10 @@ class Hands(Protocol):
 class Restarter:
     """Restarts processes of a fleet, one restart per name at a time."""
 
-    def __init__(self, fleet: Fleet, hands: Hands, clock: Clock) -> None:
+    def __init__(self, fleet: Fleet, hands: Hands, paths: StatePaths, clock: Clock) -> None:
         self._fleet = fleet
         self._hands = hands
+        self._paths = paths
         self._clock = clock
 
     async def restart(
@@ -66,11 +82,15 @@ class Restarter:
     ) -> None:
         """Replace a process; `progress` says how it went."""
         standby = await self._standby_of(process)
-        if hard or not self._can_hand_over(process):
+        if hard or process.lifecycle.state is not State.RUNNING or not self._may_overlap(process):
             if standby is not None:  # first, so that it does not take over
                 now = self._clock.monotonic()
                 self._hands.act(standby, standby.lifecycle.restart(now))
+            if process.role == "proxy" and not hard and not can_pass_sockets():
+                progress.lines.append(_CLIENTS_LEAVE)
             await self._stop_and_start(process, progress, timeout_s)
+        elif process.role == "proxy":
+            await self._move(process, progress, timeout_s)
         elif standby is not None:
             await self._relieve(process, standby, progress, timeout_s)
         else:
@@ -89,13 +109,11 @@ class Restarter:
         return None
 
     @staticmethod
-    def _can_hand_over(process: Managed) -> bool:
-        """A broker may allow one session only; one that does nothing has nothing to keep."""
-        return (
-            process.role in _CAN_OVERLAP
-            and process.lifecycle.state is State.RUNNING
-            and process.stats.get("may_overlap", True) is True
-        )
+    def _may_overlap(process: Managed) -> bool:
+        """A broker may allow one session only; two proxies need a system that passes sockets."""
+        if process.role == "proxy":
+            return can_pass_sockets()
+        return process.role in _CAN_OVERLAP and process.stats.get("may_overlap", True) is True
 
     async def _hand_over(self, old: Managed, progress: Progress, timeout_s: float) -> None:
         now = self._clock.monotonic
@@ -103,21 +121,40 @@ class Restarter:
         new = self._fleet.prepare(old)
         self._hands.act(new, new.lifecycle.start(now()))
         handover = Handover(old.name, new.lifecycle.generation, now(), timeout_s)
-        progress.lines = handover.lines
-        while not handover.over:
-            for step in handover.observe(now(), _view(old), _view(new)):
-                if step is Step.STOP_OLD:
-                    self._hands.act(old, old.lifecycle.stop(now()))
-                else:
-                    new.lifecycle.stop(now())
-                    new.signal(Signal.KILL)
+        await self._replace(old, new, handover, progress, timeout_s)
+
+    async def _move(self, old: Managed, progress: Progress, timeout_s: float) -> None:
+        """The next generation gets the port and the clients of this one."""
+        now = self._clock.monotonic
+        new = self._fleet.prepare(old)
+        with meeting_place(self._paths.root, old.name) as path:
+            new.takeover = TakeOver(str(path), old.endpoint)
+            new.lifecycle.superseded = True  # it has one chance
+            self._hands.act(new, new.lifecycle.start(now()))
+            moving = Moving(old.name, new.lifecycle.generation, now(), timeout_s)
+            await self._replace(old, new, moving, progress, timeout_s)
+        new.takeover, new.lifecycle.superseded = None, False
+
+    async def _replace(
+        self,
+        old: Managed,
+        new: Managed,
+        replacement: Handover | Moving,
+        progress: Progress,
+        timeout_s: float,
+    ) -> None:
+        now = self._clock.monotonic
+        progress.lines = replacement.lines
+        while not replacement.over:
+            for step in replacement.observe(now(), _view(old), _view(new)):
+                self._take(step, old, new)
             for process in (old, new):
                 self._hands.ask_report(process)
             await asyncio.sleep(_LOOK_S)
-        if handover.phase is Phase.DONE:
+        if replacement.done:
             self._fleet.promote(old.name)
             self._hands.changed()
-            gap = await self._longest_gap()
+            gap = await self._longest_gap(new)
             progress.finish(f"{old.name} restarted: generation {new.lifecycle.generation}{gap}")
             return
         await self._until(lambda: not new.alive, timeout_s)
@@ -153,8 +190,8 @@ class Restarter:
             for process in (active, standby):
                 self._hands.ask_report(process)
             await asyncio.sleep(_LOOK_S)
-        if handover.phase is Phase.DONE:
-            gap = await self._longest_gap()
+        if handover.done:
+            gap = await self._longest_gap(standby)
             progress.finish(f"{active.name} restarted: generation {generation}{gap}")
         else:
             progress.finish(
@@ -162,6 +199,17 @@ class Restarter:
                 f"{active.lifecycle.state}, its standby {standby.lifecycle.state}",
                 failed=True,
             )
+
+    def _take(self, step: Step, old: Managed, new: Managed) -> None:
+        now = self._clock.monotonic()
+        match step:
+            case Step.TELL_OLD if new.takeover is not None:
+                self._hands.tell(old, HandOver(new.takeover.path, new.lifecycle.generation))
+            case Step.STOP_OLD:
+                self._hands.act(old, old.lifecycle.stop(now))
+            case Step.KILL_NEW:
+                new.lifecycle.stop(now)
+                new.signal(Signal.KILL)
 
     async def _stop_and_start(self, process: Managed, progress: Progress, timeout_s: float) -> None:
         life = process.lifecycle
@@ -181,15 +229,15 @@ class Restarter:
                 f"{process.name} did not come up: {life.state} {life.detail}".rstrip(), failed=True
             )
 
-    async def _longest_gap(self) -> str:
+    async def _longest_gap(self, new: Managed) -> str:
         """As the proxy's clients saw it; unknown while it has not told."""
-        proxies = self._fleet.of("proxy")
+        proxies = [new] if new.role == "proxy" else self._fleet.of("proxy")
         if not proxies:
             return ""
         proxy = proxies[0]
         await asyncio.sleep(_GAP_WAIT_S)
         await self._fresh(proxy)
-        gap_ms = proxy.stats.get("last_gap_ms")
+        gap_ms = proxy.stats.get("longest_pause_ms" if proxy is new else "last_gap_ms")
         return f", longest gap {gap_ms:.1f} ms" if isinstance(gap_ms, (int, float)) else ""
 
     async def _fresh(self, process: Managed) -> None:

@@ -95,7 +95,7 @@ class Supervisor:
             endpoint=previous.control if previous else None,
             clock=self._clock,
         )
-        restarter = Restarter(self._fleet, self, self._clock)
+        restarter = Restarter(self._fleet, self, paths, self._clock)
         marks = previous.tokens if previous else {}
         renewal = Renewal(self._renew, self._secret, marks)
         self._tokens = Tokens(tokens, vault, renewal)

@@ -22,7 +22,6 @@ from bus.frames import Frame, Kind
 from bus.messages import Stats
 from bus.process import ExitError, Host
 from bus.secret import Secret
-from bus.settings import TakeOver
 from proxy.moving.custody import Taker
 from proxy.moving.freight import Freight
 from proxy.moving.harbour import Harbour, until
@@ -54,12 +53,13 @@ _SETTLE_S: Final = 0.2
 
 
 class Arrival:
-    """Made inside a running event loop; listens at once."""
+    """Made inside a running event loop; awaits the old proxy at `path`, to serve at `address`."""
 
-    def __init__(self, host: Host, harbour: Harbour, takeover: TakeOver) -> None:
+    def __init__(self, host: Host, harbour: Harbour, path: str, address: str) -> None:
         self._host = host
         self._harbour = harbour
-        self._takeover = takeover
+        self._path = path
+        self._address = address
         self._taker = Taker()
         self._on_hand: dict[str, tuple[Freight, socket.socket]] = {}
         #: Answers of adapters that are waited for: topic (without NUL) and generation.
@@ -70,7 +70,7 @@ class Arrival:
         self._loop = asyncio.get_running_loop()
         self._said: asyncio.Queue[tuple[FromOld, list[int]] | None] = asyncio.Queue()
         self._link: Link[FromOld] | None = None
-        self._socket: socket.socket | None = listen(takeover.path)
+        self._socket: socket.socket | None = listen(path)
         self._loop.add_reader(self._socket, self._connected)
         self._task = self._loop.create_task(self._run())
         self._task.add_done_callback(self._ended)
@@ -128,8 +128,7 @@ class Arrival:
                 self._harbour.crossing.begin(settled, settled=True)
                 self._harbour.crossing.begin(fresh, settled=False)
             case Listener():
-                listening = [socket.socket(fileno=one) for one in descriptors]
-                await self._harbour.server.listen_on(listening, self._takeover.endpoint)
+                await self._listen(descriptors)
                 self._say(Accepting())
                 self._enter("moving")
             case Offer():
@@ -139,6 +138,14 @@ class Arrival:
             case Finish():
                 return True
         return False
+
+    async def _listen(self, descriptors: list[int]) -> None:
+        server = self._harbour.server
+        if server.serving:  # elsewhere: the configuration has changed
+            close_all(descriptors)
+        else:
+            sockets = [socket.socket(fileno=one) for one in descriptors]
+            await server.listen_on(sockets, self._address)
 
     async def _join(self, topics: Sequence[Want]) -> None:
         """Want all of it, and wait until each adapter has answered in its stream of ticks."""
@@ -232,7 +239,7 @@ class Arrival:
             logger.info("the old proxy says no more: %s", why)
             self._said.put_nowait(None)
         else:
-            logger.warning("a stranger at %s: %s", self._takeover.path, why)
+            logger.warning("a stranger at %s: %s", self._path, why)
 
     def _let_go(self) -> None:
         self._listen_no_more()
@@ -250,7 +257,7 @@ class Arrival:
             self._loop.remove_reader(self._socket)
             self._socket.close()
             self._socket = None
-            Path(self._takeover.path).unlink(missing_ok=True)
+            Path(self._path).unlink(missing_ok=True)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

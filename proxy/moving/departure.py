@@ -59,6 +59,8 @@ _BATCH_BYTES: Final = 4 << 20
 #: How long connections that are just beginning or ending are waited for.
 _STRAGGLERS_S: Final = 3.0
 _LOOK_S: Final = 0.01
+#: So that the supervisor hears of the end before it sees it.
+_TELL_S: Final = 0.05
 
 
 class Phase(enum.StrEnum):
@@ -145,6 +147,7 @@ class Departure:
         if self._link is not None:
             self._link.close()
         self._enter(Phase.DONE)
+        await asyncio.sleep(_TELL_S)
         self._on_done()
 
     # --- the new one reads along ------------------------------------------------------------

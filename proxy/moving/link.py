@@ -32,11 +32,6 @@ _READ_BYTES: Final = 1 << 18
 MAX_DESCRIPTORS: Final = 253
 
 
-def can_pass_sockets() -> bool:
-    """Whether this system can hand open sockets from one process to another."""
-    return hasattr(socket, "AF_UNIX") and hasattr(socket, "SCM_RIGHTS")
-
-
 class Link(Generic[M]):
     """One end; `kind` is the union of what the other end says.
 

@@ -8,9 +8,9 @@ import pytest
 
 from bus.clock import SystemClock
 from bus.messages import HandOver
+from bus.passing import can_pass_sockets
 from bus.process import Host
 from bus.settings import ProxyBootstrap, TakeOver
-from proxy.moving.link import can_pass_sockets
 from proxy.service import ProxyService
 
 pytestmark = pytest.mark.skipif(not can_pass_sockets(), reason="no SCM_RIGHTS here")
