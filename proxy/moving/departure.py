@@ -379,7 +379,8 @@ class Departure:
                 answer = await self._answers.get()
         except TimeoutError:
             raise LostError(f"the new proxy did not answer within {_ANSWER_S:g} s") from None
-        if answer is None:
+        # What it said before it died is worth nothing: a commit would not reach it.
+        if answer is None or self._link is None or self._link.closed:
             raise LostError("the new proxy is gone")
         if not isinstance(answer, kind):
             raise LostError(f"the new proxy said {type(answer).__name__} for {kind.__name__}")

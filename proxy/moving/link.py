@@ -61,9 +61,9 @@ class Link(Generic[M]):
         self._loop.add_reader(sock, self._readable)
 
     @property
-    def idle(self) -> bool:
-        """Whether everything said has been given to the kernel."""
-        return not self._sending
+    def closed(self) -> bool:
+        """Whether nothing that is said arrives any more."""
+        return self._closed
 
     def say(self, message: FromOld | FromNew, descriptors: Sequence[int] = ()) -> None:
         """Send it, as soon as the other end has room; the descriptors stay the caller's."""
