@@ -25,6 +25,7 @@ _BUILT_IN: Final = {
     "dhan_sandbox": "adapters.dhan_sandbox",
     "fyers": "adapters.fyers",
     "nubra": "adapters.nubra",
+    "replay": "recording.replay",
     "upstox": "adapters.upstox",
     "zerodha": "adapters.zerodha",
 }

@@ -14,10 +14,11 @@ from adapters.errors import AdapterError
 from adapters.link import State
 from adapters.source import Driver, Source
 from bus.clock import Clock
+from bus.errors import ControlError
 from bus.events import BrokerState, Event, Rejected, encode_event
 from bus.exits import Exit
 from bus.messages import PublisherEntry, Stats
-from bus.process import ExitError, Host
+from bus.process import ExitError, Host, Steerable
 from bus.publisher import Demand, Publisher
 from bus.rate import Rate
 from bus.secret import Secret
@@ -109,6 +110,12 @@ class SourceService:
             return
         self._credentials = dict(credentials)
         self._driver.renew()
+
+    def steer(self, action: str, value: str) -> None:
+        """Do what somebody asks for (`bus.process.Steerable`), if the source can."""
+        if not isinstance(self._driver, Steerable):
+            raise ControlError(f"{self._source.title} cannot be steered")
+        self._driver.steer(action, value)
 
     # --- Outflow --------------------------------------------------------------------------
 

@@ -142,8 +142,24 @@ class Credentials(Struct, frozen=True, tag=True):
     values: dict[str, Secret]
 
 
+class Steer(Struct, frozen=True, tag=True):
+    """To an adapter whose stats say `steerable`, such as a replay: do this. What actions there
+    are, and what values they take, is its own."""
+
+    action: str
+    value: str = ""
+
+
 ToProcess: TypeAlias = (
-    Acknowledge | Report | Identify | Directory | ListClients | HandOver | Stop | Credentials
+    Acknowledge
+    | Report
+    | Identify
+    | Directory
+    | ListClients
+    | HandOver
+    | Stop
+    | Credentials
+    | Steer
 )
 
 # --- command line to supervisor -----------------------------------------------------------
@@ -191,6 +207,14 @@ class ReloadRequest(Struct, frozen=True, tag=True):
     timeout_s: float = 30.0
 
 
+class SteerRequest(Struct, frozen=True, tag=True):
+    """Pass `Steer` on to the adapter of this name."""
+
+    name: str
+    action: str
+    value: str = ""
+
+
 class DownRequest(Struct, frozen=True, tag=True):
     """End everything, in order."""
 
@@ -208,6 +232,7 @@ Request: TypeAlias = (
     | ReloadRequest
     | DownRequest
     | ClientsRequest
+    | SteerRequest
 )
 
 

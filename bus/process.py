@@ -29,6 +29,7 @@ from msgspec import Struct
 from bus import __version__
 from bus.channel import ControlClient
 from bus.clock import Clock, SystemClock
+from bus.errors import ControlError
 from bus.exits import Exit
 from bus.latency import Latency
 from bus.logs import configure
@@ -46,6 +47,7 @@ from bus.messages import (
     PublisherEntry,
     Report,
     Stats,
+    Steer,
     Stop,
     ToProcess,
 )
@@ -150,6 +152,15 @@ class HandsOver(Protocol):
 
     def hand_over(self, order: HandOver) -> None:
         """Begin; how it goes on is in `stats`, and once it is done the process ends."""
+        ...
+
+
+@runtime_checkable
+class Steerable(Protocol):
+    """A service that does what it is told while it runs."""
+
+    def steer(self, action: str, value: str) -> None:
+        """Raises ControlError: it knows no such action or value."""
         ...
 
 
@@ -287,6 +298,8 @@ class _Shell:
             case Credentials(values):
                 if isinstance(self._service, TakesCredentials):
                     self._service.renew(values)
+            case Steer(action, value):
+                self._steer(action, value)
             case ListClients():
                 if isinstance(self._service, HasClients):
                     listed, total = self._service.clients()
@@ -295,6 +308,14 @@ class _Shell:
             case HandOver():
                 if isinstance(self._service, HandsOver):
                     self._service.hand_over(message)
+
+    def _steer(self, action: str, value: str) -> None:
+        if isinstance(self._service, Steerable):
+            try:
+                self._service.steer(action, value)
+            except ControlError as error:
+                logger.warning("%s", error)
+            self._wake.set()
 
     def _stop(self, reason: str) -> None:
         self._stopping = self._stopping or reason

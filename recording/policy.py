@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from recording.moments import in_india
 from recording.segment import SUFFIX
-
-_INDIA: Final = timezone(timedelta(hours=5, minutes=30))
 
 
 class Kept(NamedTuple):
@@ -21,7 +20,7 @@ class Kept(NamedTuple):
 
 def day_of(unix_ns: int) -> int:
     """The day in India, as a number that grows by one a day."""
-    return datetime.fromtimestamp(unix_ns / 1e9, _INDIA).date().toordinal()
+    return in_india(unix_ns).date().toordinal()
 
 
 def is_over(size: int, created_ns: int, now_ns: int, limit: int) -> bool:

@@ -29,6 +29,8 @@ from bus.messages import (
     RestartRequest,
     StatusReply,
     StatusRequest,
+    Steer,
+    SteerRequest,
     SupervisorStatus,
     TokenRequest,
     ToProcess,
@@ -95,6 +97,8 @@ class Commands:
                 reply(self.renew(request.name, {request.field: request.value}))
             case ReloadRequest():
                 reply(self._reload(request))
+            case SteerRequest():
+                reply(self._steer(request))
             case ClientsRequest():
                 self._shell.begin(self._call_roll(reply))
 
@@ -171,6 +175,16 @@ class Commands:
             self._shell.tell(one, Credentials(all_values))
         progress = self._restarts[name] = Progress()
         progress.finish(f"{name} goes on with the new {' and '.join(values)}")
+        return Done("told")
+
+    def _steer(self, request: SteerRequest) -> Reply:
+        process = self._fleet.get(request.name)
+        if process is None or not process.stats.get("steerable"):
+            names = [p.name for p in self._fleet if p.stats.get("steerable")]
+            there_are = f"there are: {', '.join(names)}" if names else "none runs"
+            return Refused(f"no replay is named {request.name!r}; {there_are}")
+        if not self._shell.tell(process, Steer(request.action, request.value)):
+            return Refused(f"{request.name} does not listen")
         return Done("told")
 
     async def _call_roll(self, reply: Callable[[Reply], None]) -> None:

@@ -8,7 +8,6 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "bus": set(),
-    "console": {"adapters", "bus", "identity"},
     "adapters": {"bus"},
     "identity": {"bus"},
     "marketdata": {"bus", "identity"},

@@ -19,9 +19,23 @@ def doing(process: ProcessStatus) -> str:
 
 
 def _adapter(stats: Stats) -> str:
+    if "replay" in stats:
+        return _replay(stats)
     return (
         f"broker {stats.get('broker_state', '?')}, {_n(stats, 'symbols')} symbols, "
         f"{_n(stats, 'ticks_per_s')} ticks/s, last {_age(stats.get('last_tick_age_s'))}"
+    )
+
+
+def _replay(stats: Stats) -> str:
+    first, last, at = (stats.get(key) for key in ("first_ns", "last_ns", "position_ns"))
+    whole = last - first if isinstance(first, int) and isinstance(last, int) else 0
+    done = (at - first) / whole if whole and isinstance(at, int) and isinstance(first, int) else 0
+    speed = stats.get("speed")
+    times = f"{speed:g}x" if isinstance(speed, (int, float)) and speed else "full speed"
+    return (
+        f"replay {stats['replay']} at {times}, {max(0.0, done):.0%}, "
+        f"{_n(stats, 'ticks_per_s')} ticks/s"
     )
 
 
