@@ -52,12 +52,13 @@ def test_requests_and_ticks_are_answered_after_one_commit(tmp_path):
 
 def test_a_desk_that_is_held_up_drops_ticks_and_counts_them(tmp_path, monkeypatch):
     monkeypatch.setattr(runner_module, "MAX_WAITING_TICKS", 10)
-    clock, go = StillClock(), threading.Event()
+    clock, held, go = StillClock(), threading.Event(), threading.Event()
 
     async def main():
         runner = DeskRunner(opener(tmp_path / "s.db", clock, []))
         await runner.start()
-        asked = asyncio.create_task(runner.do(lambda _desk: go.wait(30)))
+        asked = asyncio.create_task(runner.do(lambda _desk: held.set() or go.wait(30)))
+        assert await asyncio.to_thread(held.wait, 30)
         tick = (ltp("SBIN", 100.0), clock.now_ns)
         for _ in range(20):
             runner.tell([tick])
