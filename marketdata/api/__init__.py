@@ -1,11 +1,11 @@
 """The market-data service over HTTP: OpenAlgo's own calls, and what goes beyond them.
 
-    endpoint                   what a call is: path, typed request and reply, right, handler
-    shapes, replies            the typed requests and replies; /openapi.json is made of them
-    orders, books, triggers    OpenAlgo's calls on the paper account
-    prices, symbols, session   OpenAlgo's calls on prices, instruments and the rest
-    account, data              our own paths: risk, audit, freshness, gate, status
-    openapi, app, server       the description, the ASGI application, the sockets
-
-docs/market-data-service.md shows every call with examples.
+endpoint                   what a call is: path, typed request and reply, right, handler
+shapes, replies            the typed requests and replies; /openapi.json is made of them
+orders, books, triggers    OpenAlgo's calls on the paper account
+prices, symbols            OpenAlgo's calls on prices, instruments and the rest
+account, data              our own paths: risk, audit, freshness, gate, status
+openapi, app, server       the description, the ASGI application, the sockets
 """
+
+from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The HTTP server: uvicorn in the process's own event loop, on a socket that can be handed on.
+"""The HTTP server: uvicorn in the process's own event loop.
 
-Its work per request is bounded and small; measured (docs/performance.md), a thread of its own
-delays ticks more, since both need the interpreter.
+Its work per request is bounded and small. What it costs the ticks, and whether a thread of its own
+would cost less, has not been measured yet.
 """
 
 from __future__ import annotations
