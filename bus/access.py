@@ -31,7 +31,7 @@ class RoleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     connections: Count = 64
     #: Whether the user's own order updates may be had.
     orders: bool = False
-    #: Whether the runtime may be administered through the proxy.
+    #: Whether the runtime may be administered: restarts and logs in the console.
     admin: bool = False
 
 

@@ -14,7 +14,9 @@ from msgspec import Meta, Struct
 from bus.access import AccessSettings
 from bus.secret import Secret
 
-Role: TypeAlias = Literal["adapter", "proxy", "marketdata", "simulator", "tap", "recorder"]
+Role: TypeAlias = Literal[
+    "adapter", "proxy", "marketdata", "simulator", "tap", "recorder", "console"
+]
 
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 PositiveSeconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -239,6 +241,37 @@ class TapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     #: 0: the kernel chooses.
     port: Port = 5555
     topics: Literal["EXCHANGE_SYMBOL_MODE", "BROKER_EXCHANGE_SYMBOL_MODE"] = "EXCHANGE_SYMBOL_MODE"
+
+
+class ConsoleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[console]`: the pages for the browser."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    #: 0: the kernel chooses.
+    port: Port = 8767
+    #: Where browsers find it behind a reverse proxy, `https://NAME[:PORT]`.
+    public_url: str = ""
+    #: Seconds after which a session without a request ends.
+    session_s: PositiveSeconds = 43200.0
+    #: Said in words: listen for other machines without TLS, keys and prices in clear text.
+    allow_insecure_remote: bool = False
+
+
+class ConsoleBootstrap(Struct, frozen=True, kw_only=True):
+    """What the console's process is told: its section of the file, and what is around it."""
+
+    console: ConsoleSettings
+    #: Names the supervisor's address for requests, which changes with each supervisor.
+    run_file: str
+    #: Directories of the logs and of the instrument masters.
+    logs: str
+    instruments: str
+    #: The SQLite file of the API keys.
+    keys_path: str
+    #: What browsers connect to for ticks; the proxy's own address when empty.
+    websocket_url: str = ""
+    access: AccessSettings = AccessSettings()
 
 
 class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 authority, chain, scopes, recent              what an identity is, and who knows one
 keys, key_file, tokens                        our own API keys; tokens of a login server
+tickets                                       from one of our servers to the next
 openalgo, openalgo_secrets, openalgo_tables   the users of an OpenAlgo install
 openalgo_bus, identities                      all of them, kept in step with what they know
 headers, throttle                             the rules of admission that every server has (pure)

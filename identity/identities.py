@@ -18,6 +18,7 @@ from identity.keys import KeyStore
 from identity.openalgo import OpenAlgoUsers
 from identity.openalgo_bus import OpenAlgoBus
 from identity.scopes import Roles
+from identity.tickets import Tickets
 from identity.tokens import TokenAuthority
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class Identities:
         self._openalgo = self._openalgo_users(access, roles)
         if self._openalgo is not None:
             authorities["openalgo"] = self._openalgo
+        self.tickets = Tickets(host.secret, host.clock, self._renew)
+        authorities["ticket"] = self.tickets
         self.authority = Chain(authorities)
         self._bus: OpenAlgoBus | None = None
         self._hint = asyncio.Event()
@@ -107,6 +110,10 @@ class Identities:
                     client.revoke("key revoked")
                 else:
                     client.renew(current)
+
+    def _renew(self, identity: Identity) -> Identity | None:
+        """Whose ticket it is, as the authority behind it says now."""
+        return self.authority.renew(identity)
 
     def save_use(self) -> None:
         """Note which keys were used."""

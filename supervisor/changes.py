@@ -116,6 +116,9 @@ def processes(config: Config) -> dict[str, tuple[Role, Told]]:
     }
     for name in workers.names(config.proxy.workers):
         found[name] = ("proxy", proxy)
+    if config.console.enabled:
+        url = {"public_url": config.proxy.public_url}
+        found["console"] = ("console", {"console": config.console, "proxy": url, **access})
     return found
 
 

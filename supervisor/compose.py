@@ -18,6 +18,7 @@ from bus.settings import (
     AdapterBootstrap,
     AdapterEntry,
     AdapterSettings,
+    ConsoleBootstrap,
     MarketSettings,
     ProxyBootstrap,
     SimulatorSettings,
@@ -62,6 +63,7 @@ def processes(
         *adapters,
         *_consumers(config, paths, random),
         *workers.proxies(proxy_settings, paths, random),
+        *([_console(config, paths, random)] if config.console.enabled else []),
     ]
     for process in made:
         process.max_rss_bytes = _limit(config, process.name)
@@ -89,6 +91,25 @@ def _consumer(consumer: Consumer, config: Config, paths: StatePaths, random: Ran
         return consumer.settings(config, paths, managed.last_endpoint)
 
     managed = Managed(consumer.role, consumer.role, current, paths.log(consumer.role), random)
+    return managed
+
+
+def _console(config: Config, paths: StatePaths, random: Random) -> Managed:
+    """Its second life gets the port of its first, so that browsers find it again."""
+
+    def current() -> ConsoleBootstrap:
+        port = config.console.port or _port_of(managed.last_endpoint)
+        return ConsoleBootstrap(
+            console=msgspec.structs.replace(config.console, port=port),
+            run_file=str(paths.run_file),
+            logs=str(paths.logs),
+            instruments=str(paths.instruments),
+            keys_path=str(paths.keys),
+            websocket_url=config.proxy.public_url,
+            access=workers.without_the_bus(config.access),
+        )
+
+    managed = Managed("console", "console", current, paths.log("console"), random)
     return managed
 
 

@@ -30,6 +30,7 @@ MODULES: Final[dict[Role, str]] = {
     "proxy": "proxy",
     "simulator": "simulators",
     **{consumer.role: consumer.module for consumer in CONSUMERS},
+    "console": "console",
 }
 
 #: Lines of its output in the status of a process that keeps failing.

@@ -43,6 +43,8 @@ def problems(
         found += _busy("marketdata", config.marketdata.host, config.marketdata.port)
         if config.tap.enabled:
             found += _busy("tap", config.tap.host, config.tap.port)
+        if config.console.enabled:
+            found += _busy("console", config.console.host, config.console.port)
     return found
 
 

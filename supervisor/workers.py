@@ -10,6 +10,7 @@ from random import Random
 
 import msgspec
 
+from bus.access import AccessSettings
 from bus.settings import ProxyBootstrap
 from supervisor.managed import Managed
 from supervisor.paths import StatePaths
@@ -42,9 +43,14 @@ def proxies(boot: ProxyBootstrap, paths: StatePaths, random: Random) -> list[Man
 def _without_what_is_one(boot: ProxyBootstrap) -> ProxyBootstrap:
     """There is one file for OpenAlgo's health page, and one address for its messages; the
     other workers learn by polling what those say."""
-    openalgo = msgspec.structs.replace(boot.access.openalgo, bus="")
-    access = msgspec.structs.replace(boot.access, openalgo=openalgo)
-    return msgspec.structs.replace(boot, stats_path="", access=access)
+    return msgspec.structs.replace(boot, stats_path="", access=without_the_bus(boot.access))
+
+
+def without_the_bus(access: AccessSettings) -> AccessSettings:
+    """For a process that learns what OpenAlgo says by polling."""
+    return msgspec.structs.replace(
+        access, openalgo=msgspec.structs.replace(access.openalgo, bus="")
+    )
 
 
 def _port_of(process: Managed) -> int:

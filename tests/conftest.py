@@ -61,6 +61,9 @@ def _no_ambient_configuration(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("OPENALGO_STREAM_CONFIG", "OPENALGO_STREAM_PROXY", "WEBSOCKET_")):
             monkeypatch.delenv(name)
+    # Its port is fixed unless configured, and most tests have no use for one: those that do
+    # say `enabled = true` and `port = 0` in their configuration.
+    monkeypatch.setenv("OPENALGO_STREAM_CONSOLE_ENABLED", "false")
 
 
 @pytest.fixture

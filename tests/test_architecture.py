@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "bus": set(),
+    "console": {"adapters", "bus", "identity"},
     "adapters": {"bus"},
     "identity": {"bus"},
     "marketdata": {"bus", "identity"},

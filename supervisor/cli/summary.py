@@ -27,11 +27,13 @@ def print_demo(reply: StatusReply, paths: StatePaths) -> None:
     with KeyStore(paths.keys) as store:
         if any(key.name == KEY_NAME and key.revoked is None for key in store.list()):
             store.revoke(KEY_NAME)
-        api_key = store.create(KEY_NAME)
+        api_key = store.create(KEY_NAME, role="admin")
     url = next((p.endpoint for p in reply.processes if p.role == "proxy"), "")
+    console = next((p.endpoint for p in reply.processes if p.role == "console"), "")
     click.echo(
         f"""
 Live prices of a simulated market: {url}
+{f"Console, for the browser: {console}" if console else "The console is off."}
 API key: {api_key}
 
 In a second terminal:

@@ -90,11 +90,10 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
     previous = runfile.read(paths.run_file)
     if previous is not None and runfile.is_alive(previous.pid, previous.create_time):
         raise _already_running(paths)
-    orphaned = previous is not None and any(
-        p.name in {"proxy", "marketdata"} and runfile.is_alive(p.pid, p.create_time)
-        for p in previous.processes
+    orphans = previous is not None and any(
+        runfile.is_alive(p.pid, p.create_time) for p in previous.processes
     )
-    found = problems_of(settings, check_port=not orphaned)
+    found = problems_of(settings, check_port=not orphans)
     if found:
         raise ConfigError(found)
     return previous

@@ -19,6 +19,33 @@ def ports(config: Config) -> Iterator[str]:
     yield from _marketdata(config)
     if config.tap.enabled:
         yield from _tap(config)
+    if config.console.enabled:
+        yield from _console(config)
+
+
+def _console(config: Config) -> Iterator[str]:
+    console = config.console
+    others = {
+        "proxy": config.proxy.port,
+        "market-data service": config.marketdata.port,
+        **({"tap": config.tap.port} if config.tap.enabled else {}),
+    }
+    for name, port in others.items():
+        if console.port and console.port == port:
+            yield f"console.port: {port} is the {name}'s, too; give one of them another"
+    if console.host not in _LOOPBACK and not console.allow_insecure_remote:
+        yield (
+            f"console.host: {console.host!r} is reachable from other machines, and without TLS so "
+            "are keys; use 127.0.0.1 behind a TLS proxy with console.public_url, or write "
+            "allow_insecure_remote = true"
+        )
+    if console.public_url:
+        parts = urlsplit(console.public_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+            yield (
+                f"console.public_url: {console.public_url!r} is no site; write it like "
+                "https://console.example.com"
+            )
 
 
 def _marketdata(config: Config) -> Iterator[str]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from bus.access import AccessSettings, JwtSettings, LimitSettings, OpenAlgoSettings, RoleSettings
 from bus.settings import (
     AdapterSettings,
+    ConsoleSettings,
     MarketDataSettings,
     MarketSettings,
     Positive,
@@ -60,6 +61,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sandbox: SandboxSettings = SandboxSettings()
     tap: TapSettings = TapSettings()
     recorder: RecorderSettings = RecorderSettings()
+    console: ConsoleSettings = ConsoleSettings()
     adapters: dict[str, AdapterSettings] = {}
     simulators: dict[str, SimulatorSettings] = {}
     roles: dict[str, RoleSettings] = {}

@@ -98,8 +98,9 @@ def test_who_may_what_is_news_for_every_server_that_asks_for_keys():
     assert [(c.kind, c.name) for c in found.changes] == [
         ("restart", "marketdata"),
         ("restart", "proxy"),
+        ("restart", "console"),
     ]
-    assert found.lines().count("    roles.x.symbols: not set -> 3") == 2
+    assert found.lines().count("    roles.x.symbols: not set -> 3") == 3
 
 
 def test_proxies_and_the_tap_come_and_go_by_their_settings():

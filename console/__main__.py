@@ -1,0 +1,15 @@
+"""The console's process, started by the supervisor."""
+
+from __future__ import annotations
+
+from bus.process import Bootstrap, Host, run
+from bus.settings import ConsoleBootstrap
+from console.service import ConsoleService
+
+
+def _build(host: Host, boot: Bootstrap) -> ConsoleService:
+    return ConsoleService(host, boot.settings_as(ConsoleBootstrap))
+
+
+if __name__ == "__main__":
+    run(_build)
