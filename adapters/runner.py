@@ -43,9 +43,10 @@ from bus.latency import Latency
 from bus.market_hours import Calendar
 from bus.messages import PublisherEntry, Stats
 from bus.process import ExitError, Host
-from bus.publisher import Demand, Publisher
+from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap
+from bus.wants import Demand
 
 logger = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from adapters.link import State
 from bus.clock import Clock
 from bus.events import Event
 from bus.messages import Stats
-from bus.publisher import Demand
 from bus.secret import Secret
 from bus.topics import EXCHANGES, Mode
+from bus.wants import Demand
 
 
 class Outflow(Protocol):

@@ -19,10 +19,11 @@ from bus.events import BrokerState, Event, Rejected, encode_event
 from bus.exits import Exit
 from bus.messages import PublisherEntry, Stats
 from bus.process import ExitError, Host, Steerable
-from bus.publisher import Demand, Publisher
+from bus.publisher import Publisher
 from bus.rate import Rate
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap
+from bus.wants import Demand
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from adapters.pool import Pool
 from adapters.seating import Connections, Line, Seating
 from bus.errors import TopicError
 from bus.events import Accepted, Rejected
-from bus.publisher import Demand as TopicDemand
 from bus.topics import Mode, Topic, broker_word
+from bus.wants import Demand as TopicDemand
 
 SYMBOL_NOT_FOUND: Final = "SYMBOL_NOT_FOUND"
 LIMIT_EXCEEDED: Final = "LIMIT_EXCEEDED"

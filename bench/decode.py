@@ -33,10 +33,11 @@ from adapters.reading import Reader, Sinks
 from adapters.redact import Redactor
 from adapters.switchboard import Switchboard
 from bus.clock import SystemClock
-from bus.publisher import Demand, Publisher
+from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.settings import AdapterSettings
 from bus.topics import Mode, Topic
+from bus.wants import Demand
 from simulators.registry import SIMULATORS
 
 HERE = Path(__file__).resolve().parent

@@ -20,10 +20,11 @@ from typing import Any, TypeAlias
 
 import zmq
 
-from bus.publisher import Demand, Publisher
+from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode, Topic
+from bus.wants import Demand
 
 #: Ticks come as timers fire, about every millisecond, like a broker's packets do; an even
 #: stream is made by never sleeping, which takes a core.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import zmq
 
@@ -21,17 +21,11 @@ from bus.frames import Kind
 from bus.secret import Secret
 from bus.topics import EVENT_MARK, NUL, event_topic
 from bus.transport import Sender
+from bus.wants import Demand
 
 _SUBSCRIBE: Final = 1
 _SUBSCRIBE_BYTE: Final = bytes((_SUBSCRIBE,))
 _EVENT_BYTE: Final = EVENT_MARK.encode()
-
-
-class Demand(NamedTuple):
-    """Somebody wants a topic (`wanted`), or nobody does any more. `topic` ends in NUL."""
-
-    topic: bytes
-    wanted: bool
 
 
 class Publisher:

@@ -26,8 +26,8 @@ from bus.errors import ControlError
 from bus.events import Rejected
 from bus.frames import Frame, Kind
 from bus.messages import Stats
-from bus.publisher import Demand
 from bus.topics import broker_word
+from bus.wants import Demand
 from recording.archive import Archive, damage_line
 from recording.catalogue import Catalogue
 from recording.digest import Digest

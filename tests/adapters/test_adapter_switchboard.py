@@ -15,8 +15,8 @@ from adapters.switchboard import Switchboard
 from adapters.symbols import Instrument
 from adapters.zerodha import BROKER
 from bus.events import Accepted, Rejected
-from bus.publisher import Demand
 from bus.topics import Mode, Topic
+from bus.wants import Demand
 
 SYMBOLS = "ABCDEF"
 BOOK = InstrumentBook([Instrument("NSE", s, str(257 + 256 * n)) for n, s in enumerate(SYMBOLS)])

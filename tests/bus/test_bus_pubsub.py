@@ -18,10 +18,11 @@ from bus.events import (
 from bus.frames import Kind
 from bus.messages import PublisherEntry
 from bus.orders import Order
-from bus.publisher import Demand, Publisher
+from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.subscriber import Subscriber
 from bus.topics import Mode, Topic
+from bus.wants import Demand
 
 SECRET = Secret("run-secret")
 SBIN = Topic.make("zerodha", "NSE", "SBIN", Mode.LTP)

@@ -17,10 +17,11 @@ from bus.clock import SystemClock
 from bus.events import Accepted, BrokerState, Rejected, encode_event
 from bus.messages import PublisherEntry
 from bus.process import Host
-from bus.publisher import Demand, Publisher
+from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
 from bus.topics import Mode, Topic
+from bus.wants import Demand
 from identity.authority import Identity, IdentityError
 from identity.keys import KeyStore
 from identity.scopes import Roles
