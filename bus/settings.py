@@ -294,6 +294,8 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rate: PositiveSeconds = 150.0
     loop: bool = False
     seed: int = 0
+    #: Orders that the account makes up, each first open, then complete.
+    orders_per_minute: Annotated[float, Meta(ge=0)] = 0.0
     #: Day of the synthetic session, YYYY-MM-DD; today when empty. Two runs of one day and
     #: seed are equal to the byte.
     date: str = ""

@@ -7,7 +7,8 @@ does what is hardest on a client:
   mode 4 cannot have;
 * unknown tokens are ignored without a word; nothing is acknowledged but refusals.
 
-`/smart-order-update` is the order socket. Nobody trades here, so it accepts and stays silent.
+`/smart-order-update` is the order socket, which tells of made-up orders where the settings
+want them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bus.settings import SimulatorSettings
+from simulators import order_words
 from simulators.angel_master import scrip_master
 from simulators.angel_packets import DEPTH_20, EXCHANGE_TYPES, SIZES, encode, split, token
 from simulators.broker import Document, Reaction, RefusedError, Request
@@ -26,6 +28,8 @@ from simulators.settings import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from simulators.orders import MadeOrder
 
 ORDERS_PATH: Final = "/smart-order-update"
 MASTER_PATHS: Final = frozenset({"/instruments", "/OpenAPI_File/files/OpenAPIScripMaster.json"})
@@ -119,14 +123,18 @@ class SmartSession:
         self.modes: dict[int, str] = {}
         self._numbers = numbers
         self._is_orders = False
+        self._user = ""
 
     def opened(self, request: Request) -> Reaction:
         """The order socket says that it is there."""
         self._is_orders = request.path == ORDERS_PATH
         if not self._is_orders:
             return Reaction()
-        user = request.headers.get("x-client-code", "")
-        return Reaction(replies=[_accepted(user)])
+        self._user = request.headers.get("x-client-code", "")
+        return Reaction(replies=[_accepted(self._user)])
+
+    def order(self, order: MadeOrder) -> str | None:
+        return order_words.angel(order, self._user) if self._is_orders else None
 
     def receive(self, message: str | bytes) -> Reaction:
         """Take `ping` or a command; what is no command is answered by E1001."""

@@ -34,7 +34,7 @@ def _row(instrument: Instrument) -> dict[str, str]:
     expiry = instrument.expiry
     return {
         "token": token(instrument),
-        "symbol": _symbol(instrument),
+        "symbol": trading_symbol(instrument),
         "name": _name(instrument),
         "expiry": f"{expiry.day:02d}{month_word(expiry)}{expiry.year}" if expiry else "",
         "strike": _strike(instrument, unit),
@@ -45,7 +45,8 @@ def _row(instrument: Instrument) -> dict[str, str]:
     }
 
 
-def _symbol(instrument: Instrument) -> str:
+def trading_symbol(instrument: Instrument) -> str:
+    """Angel One's own spelling: `SBIN-EQ`."""
     expiry = instrument.expiry
     if instrument.is_index:
         return instrument.name.title()

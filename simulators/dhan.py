@@ -8,19 +8,21 @@ server does, this one does what is hardest on a client:
 * an instrument is fed in the mode that was asked for last; ending another one does nothing;
 * each packet of the feed is a message of its own, since the SDK reads no second one.
 
-The market has no orders: the account's one order is made up, and told after the login.
+The account's orders are made up; the first is told after the login.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from bus.settings import SimulatorSettings
+from simulators import order_words
 from simulators.broker import Document, Reaction, RefusedError, Request
-from simulators.dhan_master import SEGMENTS, master_csv, security_id, trading_symbol
+from simulators.dhan_master import SEGMENTS, master_csv, security_id
 from simulators.dhan_packets import (
     CODE_CLOSE,
     CODE_INTEREST,
@@ -33,6 +35,7 @@ from simulators.dhan_packets import (
     split,
 )
 from simulators.market import Instrument, Snapshot
+from simulators.orders import UPDATES, MadeOrder, orders
 from simulators.settings import HOST
 
 if TYPE_CHECKING:
@@ -147,6 +150,7 @@ class DhanSession:
         self._instruments = instruments
         self._settings = settings
         self._stream = _FEED
+        self._is_logged_in = False
         #: Segment and id as in packets -> their last packets without a tick, by code.
         self._told: dict[bytes, dict[int, bytes]] = {}
 
@@ -213,7 +217,12 @@ class DhanSession:
         request = login.LoginReq
         if not accepted(self._settings, request.ClientId, request.Token):
             return Reaction()
-        return Reaction(replies=order_alerts(self._instruments[0]))
+        self._is_logged_in = True
+        first = islice(orders(self._instruments), UPDATES)
+        return Reaction(replies=[order_words.dhan(order) for order in first])
+
+    def order(self, order: MadeOrder) -> str | None:
+        return order_words.dhan(order) if self._is_logged_in else None
 
 
 class _Named(Struct):
@@ -248,38 +257,3 @@ def accepted(settings: SimulatorSettings, client_id: str, token: str) -> bool:
     if not (client_id and token):
         return False
     return settings.api_key in {"", client_id} and settings.access_token in {"", token}
-
-
-def order_alerts(instrument: Instrument) -> list[str]:
-    """The life of the account's one order: waiting as documented, traded as told live."""
-    segment = SEGMENTS[instrument.exchange]
-    order: dict[str, Any] = {
-        "exchange": segment.venue,
-        "segment": segment.letter,
-        "source": "P",
-        "securityId": str(security_id(instrument)),
-        "orderNo": "1124091136546",
-        "symbol": trading_symbol(instrument),
-        "product": "C",
-        "txnType": "B",
-        "orderType": "LMT",
-        "quantity": 10,
-        "tradedQty": 0,
-        "remainingQuantity": 10,
-        "price": 100.5,
-        "triggerPrice": 0,
-        "avgTradedPrice": 0,
-        "status": "PENDING",
-        "reasonDescription": "CONFIRMED",
-    }
-    waiting = {name[:1].upper() + name[1:]: value for name, value in order.items()}
-    traded = order | {
-        "status": "TRADED",
-        "tradedQty": 10,
-        "remainingQuantity": 0,
-        "avgTradedPrice": 100.45,
-    }
-    return [
-        msgspec.json.encode({"Type": "order_alert", "Data": data}).decode()
-        for data in (waiting, traded)
-    ]

@@ -1,8 +1,8 @@
 """Fyers: one simulator of its three sockets, told apart by their paths.
 
 Prices are at `/hsm/v1-5/prod` (or anywhere else), deep books at `/versova`, orders at
-`/trade/v3`. The price socket logs in by message, the others by header. Nobody trades here, so
-the order socket answers and stays silent.
+`/trade/v3`. The price socket logs in by message, the others by header. The order
+socket answers, and tells of made-up orders where the settings want them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from bus.settings import SimulatorSettings
+from simulators import order_words
 from simulators.broker import Document, Reaction, RefusedError, Request
 from simulators.fyers_hsm import HsmSession
 from simulators.fyers_names import SEGMENTS, fytoken, master_csv, masters, place, ticker
@@ -26,6 +27,8 @@ from simulators.settings import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from simulators.orders import MadeOrder
 
 TBT_PATH: Final = "/versova"
 ORDERS_PATH: Final = "/trade/v3"
@@ -128,20 +131,28 @@ class FyersSession:
     def receive(self, message: str | bytes) -> Reaction:
         return self._talk.receive(message)
 
+    def order(self, order: MadeOrder) -> str | None:
+        return self._talk.order(order) if isinstance(self._talk, OrderSession) else None
+
     def frames(self, packets: Sequence[bytes]) -> Iterator[bytes]:
         return self._talk.frames(packets)
 
 
 class OrderSession:
-    """A connection that tells of orders, of which there are none."""
+    """A connection that tells of orders, once it was asked to."""
 
     def __init__(self) -> None:
         self.modes: dict[int, str] = {}
+        self._is_asked = False
 
     def receive(self, message: str | bytes) -> Reaction:
         if message in {"ping", b"ping"}:
             return Reaction(replies=["pong"])
+        self._is_asked = True
         return Reaction(replies=['{"code":1605,"message":"Successfully subscribed","s":"ok"}'])
+
+    def order(self, order: MadeOrder) -> str | None:
+        return order_words.fyers(order) if self._is_asked else None
 
     def frames(self, packets: Sequence[bytes]) -> Iterator[bytes]:
         return iter(packets)

@@ -8,7 +8,7 @@ does, this one does what is hardest on a client:
   nothing is acknowledged;
 * contracts are accepted on the index channel, and never tick there.
 
-Nobody trades here: who asks for the account's orders is not refused, and gets none.
+Who asks for the account's orders gets made-up ones where the settings want them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bus.settings import SimulatorSettings
+from simulators import order_words
 from simulators.broker import Document, Reaction, Request
 from simulators.market import Instrument, Snapshot
 from simulators.nubra_master import feeds, indices_csv, names_asked, refdata
@@ -28,6 +29,8 @@ from simulators.settings import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from simulators.orders import MadeOrder
 
 #: Of the documentation, per session: what all its subscriptions may weigh, and each one's.
 MAX_POINTS: Final = 50_000
@@ -91,6 +94,8 @@ class NubraSession:
         self._feeds = known
         self._token = token
         self._levels = MAX_LEVELS
+        self._wants_orders = False
+        self._by_instrument = {feed.instrument: feed for feed in known.values()}
         self._asked: dict[int, set[str]] = {}
         self._by_ref_id = {feed.ref_id: number for number, feed in known.items()}
         self._by_name = {
@@ -112,15 +117,19 @@ class NubraSession:
         except (msgspec.MsgspecError, ValueError) as problem:
             return Reaction(replies=[f"Error: {problem}"])
 
+    def order(self, order: MadeOrder) -> bytes | None:
+        feed = self._by_instrument.get(order.instrument)
+        return order_words.nubra(order, feed) if self._wants_orders and feed else None
+
     def _obey(self, verb: str, channel: str, rest: str) -> Reaction:
         """Raises ValueError or MsgspecError: it is no request."""
         match verb, channel:
             case "batch_subscribe", "orderbook_depth":
                 return self._set_levels(int(rest))
-            case ("batch_subscribe", "socket_interval" | "post_market") | (
-                "subscribe",
-                "notifications",
-            ):
+            case "subscribe", "notifications":
+                self._wants_orders = True
+                return Reaction()
+            case "batch_subscribe", "socket_interval" | "post_market":
                 return Reaction()
             case "batch_subscribe", _:
                 return self._add(self._numbers(channel, rest), channel)

@@ -29,6 +29,7 @@ from simulators.errors import DataError, ListenError
 from simulators.gate import Gate, as_request
 from simulators.market import IST, Market, Snapshot
 from simulators.numbered import NumberedMarket
+from simulators.orders import UPDATES, TellsOrders, orders
 from simulators.playback import Playback
 from simulators.recorded import load
 from simulators.registry import simulator
@@ -128,6 +129,7 @@ class SimulatorServer:
         self._tasks = [
             asyncio.create_task(self._play(self._playback), name="simulator market"),
             asyncio.create_task(self._keep_alive(), name="simulator heartbeat"),
+            asyncio.create_task(self._trade(), name="simulator orders"),
         ]
         return self.port
 
@@ -282,6 +284,18 @@ class SimulatorServer:
     def _drop_slow(self, client: Client) -> None:
         log.warning("a client that does not read is dropped: %d bytes", client.unread_bytes)
         client.drop()
+
+    async def _trade(self) -> None:
+        """Tell every connection for orders what becomes of the account's made-up ones."""
+        if not self.settings.orders_per_minute:
+            return
+        interval_s = 60.0 / self.settings.orders_per_minute / UPDATES
+        for order in orders(self.market.instruments):
+            await asyncio.sleep(interval_s)
+            for client in self._clients:
+                if isinstance(client.session, TellsOrders):
+                    frame = client.session.order(order)
+                    self._send(client, [] if frame is None else [frame])
 
     async def _keep_alive(self) -> None:
         """Heartbeats on connections that got nothing else lately."""

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct, field
 
 from bus.settings import SimulatorSettings
+from simulators import order_words
 from simulators.broker import Document, Reaction, RefusedError, Request
 from simulators.market import Instrument, Snapshot
 from simulators.settings import HOST
@@ -26,6 +27,8 @@ from simulators.upstox_packets import LTPC, MODES, NORMAL_OPEN, market_info, mes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from simulators.orders import MadeOrder
 
 _FEED: Final = "/v3/feed/market-data-feed"
 _ORDERS: Final = "/v2/feed/portfolio-stream-feed"
@@ -110,6 +113,9 @@ class UpstoxSession:
         """A feed speaks first: it tells the state of the market."""
         self._is_for_orders = request.path == _ORDERS_FEED
         return Reaction() if self._is_for_orders else Reaction(replies=[self._greeting])
+
+    def order(self, order: MadeOrder) -> str | None:
+        return order_words.upstox(order) if self._is_for_orders else None
 
     def frames(self, packets: Sequence[bytes]) -> Iterator[bytes]:
         return messages(packets, self._fresh)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from bus.settings import SimulatorSettings
+from simulators import order_words
 from simulators.broker import Document, Reaction, RefusedError, Request
 from simulators.kite_packets import MODES, QUOTE, encode, instrument_token
 from simulators.market import Instrument, Snapshot, month_word
@@ -25,6 +26,8 @@ from simulators.settings import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from simulators.orders import MadeOrder
 
 #: A frame's count has 16 bits; this many full packets are 37 kB, which any client reads.
 MAX_PACKETS_PER_FRAME: Final = 200
@@ -112,6 +115,10 @@ class KiteSession:
         except (msgspec.MsgspecError, _CommandError) as problem:
             return _error(f"Invalid message: {problem}")
         return _error(f"Unknown action: {command.a[:32]}")
+
+    def order(self, order: MadeOrder) -> str:
+        """Every connection is told."""
+        return order_words.zerodha(order)
 
     def _set(self, tokens: list[int], mode: str) -> Reaction:
         numbers = [self._numbers[token] for token in tokens if token in self._numbers]

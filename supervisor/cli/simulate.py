@@ -27,6 +27,12 @@ from bus.settings import SimulatorSettings
     show_default=True,
     help="Ticks per second of the synthetic market at speed 1.",
 )
+@click.option(
+    "--orders-per-minute",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Orders that the account makes up; none is the default.",
+)
 @click.option("--loop", is_flag=True, help="Begin again at the end of the data.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="0, the default: any free port."
