@@ -60,9 +60,9 @@ def restart(
 ) -> None:
     """Replace one process by its next generation; the others go on.
 
-    Adapters and the market-data service are handed over: the new generation is connected and
-    subscribed before the old one ends, and no client misses a tick. If the new one does not
-    come up, the old one stays and the command fails. The proxy's next generation gets its port
+    Adapters and the proxy are handed over: the new generation is connected and subscribed
+    before the old one ends, and no client misses a tick. If the new one does not come up, the
+    old one stays and the command fails. Others are stopped and started. The proxy's next generation gets its port
     and its clients' open connections: nobody is disconnected but clients that use TLS, which
     have to connect again (spread over [proxy] drain_s). --all goes through adapters, the
     market-data service and the proxy, and stops at the first failure.
