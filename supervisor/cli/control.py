@@ -62,10 +62,10 @@ def restart(
 
     Adapters and the proxy are handed over: the new generation is connected and subscribed
     before the old one ends, and no client misses a tick. If the new one does not come up, the
-    old one stays and the command fails. Others are stopped and started. The proxy's next generation gets its port
-    and its clients' open connections: nobody is disconnected but clients that use TLS, which
-    have to connect again (spread over [proxy] drain_s). --all goes through adapters, the
-    market-data service and the proxy, and stops at the first failure.
+    old one stays and the command fails. The proxy's next generation gets its port and its
+    clients' open connections: nobody is disconnected but clients that use TLS, which have to
+    connect again (spread over [proxy] drain_s). Other processes are stopped and started. --all
+    goes through all of them in turn, and stops at the first failure.
 
     \b
     Examples:
