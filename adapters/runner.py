@@ -164,8 +164,8 @@ class AdapterService:
         """Go on with new credentials (`bus.process.TakesCredentials`)."""
         before = self._connections.account
         account = Account(credentials=dict(credentials), url=before.url)
-        if account == before:
-            return
+        if account == before and self.ready:
+            return  # where the broker refused, the same ones given again are a wish to try now
         if missing := self._broker.missing(credentials):
             logger.warning("new credentials are not used: no %s", " and ".join(missing))
             return

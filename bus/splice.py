@@ -33,8 +33,9 @@ HOLD_S: Final = 0.25
 #: Contents of the leader remembered per topic for a follower that lags behind.
 REMEMBERED: Final = 256
 
-#: The broker's greeting may be news, which is then told again when the mode is set.
-_GREETING: Final = 2
+#: The broker's greeting may be news, and a tick may come before it is told again with the mode:
+#: during so many ticks of a new session the last one may be repeated.
+_GREETING: Final = 3
 
 _TIMESTAMP: Final = re.compile(rb'"timestamp":\d+')
 
@@ -83,7 +84,8 @@ class _Topic:
         self.changed_hands = False
         #: What the leader before delivered and this one has yet to pass.
         self.owed: deque[int] = deque()
-        #: How much news of the leader's may still be told again: its session was greeted.
+        #: How much news of the leader's may still be told again, in the form of another mode;
+        #: and what may be in the same form.
         self.greeting = 0
         self.greeted: int | None = None
         self.lags: dict[int, _Lag] = {}
@@ -258,7 +260,7 @@ class Splice:
             topic.lag(before)  # it may wake up: what the new leader delivers is remembered
         topic.owed = lag.delivered
         topic.greeted = lag.greeting
-        topic.greeting = _GREETING if not lag.met else 0 if lag.greeting is None else 1
+        topic.greeting = _GREETING if not lag.met or lag.greeting is not None else 0
         for held in lag.ahead:
             if self._is_news(topic, held.frame):
                 self._deliver(topic, held.frame, out, now)
@@ -269,11 +271,13 @@ class Splice:
         if content in topic.owed:
             while topic.owed.popleft() != content:
                 pass
-            topic.greeting, topic.greeted = min(1, topic.greeting), content
-        elif topic.greeting and (content == topic.greeted or repeats(frame, topic.last)):
-            topic.greeting = 1
+            topic.greeted = content
+        elif topic.greeting and (content == topic.greeted or in_another_form(frame, topic.last)):
+            pass
         elif not goes_back(frame, topic.last):
             topic.owed.clear()
+            is_greeting = topic.greeting == _GREETING and topic.greeted is None
+            topic.greeted = content if is_greeting else None
             topic.greeting = max(0, topic.greeting - 1)
             return True
         self.duplicates_total += 1
@@ -288,17 +292,15 @@ def content_of(frame: Frame) -> int:
     return hash(payload)
 
 
-def repeats(frame: Frame, last: Frame | None) -> bool:
-    """Whether a greeting tells the last tick again, perhaps in a form with fewer fields."""
+def in_another_form(frame: Frame, last: Frame | None) -> bool:
+    """Whether this is the price of the last tick again, with the volume or without it."""
     if last is None:
         return False
     try:
         new, old = _place(frame.payload), _place(last.payload)
     except msgspec.DecodeError:
         return False
-    if new.volume and old.volume:
-        return content_of(frame) == content_of(last)
-    return new.ltp == old.ltp
+    return new.ltp == old.ltp and bool(new.volume) != bool(old.volume)
 
 
 def goes_back(frame: Frame, last: Frame | None) -> bool:

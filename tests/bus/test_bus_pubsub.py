@@ -151,7 +151,7 @@ def test_a_tap_gets_what_flows_and_causes_no_demand():
 
 
 def test_a_later_generation_learns_the_whole_demand_from_its_sockets():
-    topics = [Topic.make("zerodha", "NSE", f"S{n}", Mode.LTP).wire for n in range(3000)]
+    topics = [Topic.make("zerodha", "NSE", f"S{n}", Mode.LTP).wire for n in range(5000)]
 
     async def scenario(bench):
         subscriber = bench.subscriber()
@@ -159,14 +159,14 @@ def test_a_later_generation_learns_the_whole_demand_from_its_sockets():
             subscriber.subscribe("zerodha", topic)
         old = bench.publisher(generation=1)
         subscriber.follow([entry(old)])
-        await until(lambda: len(old.demands) == 3000)
+        await until(lambda: len(old.demands) == 5000)
         new = bench.publisher(generation=2)
         subscriber.follow([entry(new)])
-        await until(lambda: len(new.demands) == 3000)
+        await until(lambda: len(new.demands) == 5000)
         assert {demand.topic for demand in new.demands} == set(topics)
         for topic in topics:
             new.publish(topic, b"x", 0)
-        await until(lambda: len(subscriber.got) == 3000)
+        await until(lambda: len(subscriber.got) == 5000)
 
     on_bench(scenario)
 

@@ -104,6 +104,12 @@ def test_a_greeting_in_another_form_is_known_after_a_crash():
     assert numbers(splice.take(NEW, greeting, 0.0)) == [8]
 
 
+def test_a_tick_between_a_greeting_and_its_mode_is_told_once():
+    splice = Splice(NEW, {TOPIC: tick(7, own_clock=4, bare=True)}, resumed=True)
+    greeted = [tick(7, own_clock=5), tick(8, own_clock=5), tick(8, own_clock=6, bare=True)]
+    assert numbers(splice.take(NEW, greeted, 0.0)) == [8]
+
+
 def test_a_greeting_that_is_news_is_told_once():
     splice = Splice(NEW, {TOPIC: tick(7, own_clock=4, bare=True)}, resumed=True)
     greeting = [tick(8, own_clock=5, bare=True), tick(8, own_clock=6, bare=True)]
