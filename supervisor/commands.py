@@ -91,7 +91,7 @@ class Commands:
             case RestartRequest():
                 reply(self.restart(request))
             case ProgressRequest(name):
-                progress = self._restarts.get(name) or Progress()
+                progress = self._restarts.get(name) or _unknown()
                 reply(ProgressReply(list(progress.lines), progress.over, progress.failed))
             case TokenRequest():
                 reply(self.renew(request.name, {request.field: request.value}))
@@ -198,3 +198,10 @@ class Commands:
         await self._shell.until(lambda: roll_call.complete, ANSWER_WAIT_S)
         self._roll_calls.remove(roll_call)
         reply(roll_call.reply())
+
+
+def _unknown() -> Progress:
+    """Whoever asks began it with a supervisor that has died since."""
+    progress = Progress()
+    progress.finish("the supervisor was replaced meanwhile; see `status`", failed=True)
+    return progress
