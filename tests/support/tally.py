@@ -21,12 +21,14 @@ class Tally:
     first: dict[str, int] = field(default_factory=dict)
     #: When the last number of each symbol came.
     at: dict[str, float] = field(default_factory=dict)
-    #: (time, symbol, last number, this number)
+    #: (time of the last number, time of this one, symbol, last number, this number)
     twice: list = field(default_factory=list)
     back: list = field(default_factory=list)
     missed: list = field(default_factory=list)
     #: Longest time between two numbers of a symbol, seconds.
     longest: dict[str, float] = field(default_factory=lambda: collections.defaultdict(float))
+    #: Symbols whose last tick may be repeated, and during how many numbers more.
+    greeted: dict[str, int] = field(default_factory=dict)
 
     def note(self, symbol: str, number: int, now: float) -> None:
         self.received += 1
@@ -35,13 +37,27 @@ class Tally:
             self.first[symbol] = number
         else:
             self.longest[symbol] = max(self.longest[symbol], now - self.at[symbol])
+            if symbol in self.greeted and self._is_greeting(symbol, number == last):
+                self.received -= 1
+                return
             if number != last + 1:
                 wrong = (
                     self.twice if number == last else self.back if number < last else self.missed
                 )
-                wrong.append((now, symbol, last, number))
+                wrong.append((self.at[symbol], now, symbol, last, number))
         self.last[symbol] = max(number, last or 0)
         self.at[symbol] = now
+
+    def subscribed_anew(self):
+        """The last value, then the broker's greeting or two, come before what is new."""
+        self.greeted = dict.fromkeys(self.last, 2)
+
+    def _is_greeting(self, symbol, repeated):
+        if not repeated:
+            self.greeted[symbol] -= 1
+            if not self.greeted[symbol]:
+                del self.greeted[symbol]
+        return repeated
 
     def assert_exactly_once(self, symbols):
         """Every number from the first on, once and in order."""
