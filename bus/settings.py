@@ -137,6 +137,32 @@ class TakeOver(Struct, frozen=True):
     endpoint: str
 
 
+class FailoverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long is waited before another adapter feeds a symbol, and before it goes back."""
+
+    #: Seconds that an adapter may be down, or silent to a demand.
+    deadline_s: PositiveSeconds = 1.0
+    #: Seconds without a tick, at least, before a feed is doubted in trading hours.
+    stale_s: PositiveSeconds = 5.0
+    #: Seconds that a better adapter must have been good before it gets a symbol back.
+    return_after_s: PositiveSeconds = 30.0
+    #: Ask the next adapter for every symbol in advance.
+    warm: bool = False
+
+
+class RoutingSettings(FailoverSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[routing]`: which adapters feed a symbol, the first that can. Lists of adapters' names."""
+
+    #: For what no other rule names; the first configured adapter alone when empty.
+    default: list[str] = []
+    #: By exchange: `MCX = ["dhan", "zerodha"]`.
+    exchanges: dict[str, list[str]] = {}
+    #: By symbol, `"NSE:RELIANCE"`, or by pattern, `"NFO:BANKNIFTY*"`; the first that fits.
+    symbols: dict[str, list[str]] = {}
+    #: Whether a client that names a broker gets the others, too, when that one fails.
+    pinned_fail_over: bool = False
+
+
 class ProxyBootstrap(Struct, frozen=True, kw_only=True):
     """What the proxy's process is told: its section of the file, and what is around it."""
 
@@ -149,6 +175,8 @@ class ProxyBootstrap(Struct, frozen=True, kw_only=True):
     stats_path: str = ""
     #: Roles, limits, and who else knows users.
     access: AccessSettings = AccessSettings()
+    routing: RoutingSettings = RoutingSettings()
+    market: MarketSettings = MarketSettings()
     #: Only while an older generation lives.
     takeover: TakeOver | None = None
 
