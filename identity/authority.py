@@ -30,6 +30,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     #: The broker that the user is logged in to; None when whoever feeds will do, "" when the
     #: user ought to have one and has none now.
     broker: str | None = None
+    #: The adapters that feed it, in order of preference; empty: as `[routing]` says.
+    route: tuple[str, ...] = ()
     #: Unix seconds; the identity ends by itself then.
     expires: float | None = None
 

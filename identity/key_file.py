@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS api_keys (
     revoked INTEGER,
     user TEXT NOT NULL DEFAULT '',
     role TEXT NOT NULL DEFAULT 'trader',
-    expires INTEGER
+    expires INTEGER,
+    route TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_active_key_per_name ON api_keys (name)
     WHERE revoked IS NULL;
@@ -30,6 +31,7 @@ _LATER_COLUMNS: Final = {
     "user": "TEXT NOT NULL DEFAULT ''",
     "role": "TEXT NOT NULL DEFAULT 'trader'",
     "expires": "INTEGER",
+    "route": "TEXT NOT NULL DEFAULT ''",
 }
 
 

@@ -42,6 +42,8 @@ MAX_NAME_LENGTH: Final = 64
 #: Longer credentials are refused unhashed.
 MAX_KEY_LENGTH: Final = 512
 
+#: Between the adapters of a route, as it is kept.
+_SEPARATOR: Final = ","
 #: `last_used` is a hint for people: written at most this often per key.
 _USE_RESOLUTION_S: Final = 60
 
@@ -75,6 +77,8 @@ class ApiKey(Struct, frozen=True):
     user: str
     role: str
     expires: int | None
+    #: The adapters that feed it, in order of preference; empty: as the configuration says.
+    route: Sequence[str] = ()
 
 
 class _Active(NamedTuple):
@@ -83,6 +87,7 @@ class _Active(NamedTuple):
     digest: bytes
     user: str
     role: str
+    route: str
     ends: int | None
 
 
@@ -121,11 +126,18 @@ class KeyStore:
     # --- for the command line -----------------------------------------------------------
 
     def create(
-        self, name: str, *, user: str = "", role: str = DEFAULT_ROLE, expires: int | None = None
+        self,
+        name: str,
+        *,
+        user: str = "",
+        role: str = DEFAULT_ROLE,
+        expires: int | None = None,
+        route: Sequence[str] = (),
     ) -> str:
         """Make a key: 64 hex characters, which cannot be shown again.
 
-        `user` is the name's when left out; `expires` is in Unix seconds.
+        `user` is the name's when left out; `expires` is in Unix seconds; `route` names the
+        adapters that feed it, in order of preference.
 
         Raises:
             KeyNameError: 1 to 64 printable characters, please.
@@ -136,12 +148,12 @@ class KeyStore:
             _check_name(user, "user's name")
         with self._errors():
             try:
-                return self._insert(name, user or name, role, expires)
+                return self._insert(name, user or name, role, expires, _SEPARATOR.join(route))
             except sqlite3.IntegrityError:
                 raise KeyExistsError(f"there is an active key named {name!r} already") from None
 
     def rotate(self, name: str, *, overlap_s: int = 0, expires: int | None = None) -> str:
-        """Make the successor of an active key, for the same user and role.
+        """Make the successor of an active key, for the same user, role and route.
 
         The old key ends after `overlap_s` seconds; until then both are good. The successor
         expires at `expires`, or never: the old key's end is not inherited.
@@ -152,8 +164,8 @@ class KeyStore:
         with self._errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                user, role = self._end(name, self._now() + overlap_s)
-                key = self._insert(name, user or name, role, expires)
+                user, role, route = self._end(name, self._now() + overlap_s)
+                key = self._insert(name, user or name, role, expires, route)
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
@@ -169,19 +181,19 @@ class KeyStore:
             KeyUnknownError: no active key of that name.
         """
         with self._errors():
-            user, _ = self._end(name, self._now())
+            user, _, _ = self._end(name, self._now())
         return user or name
 
     def list(self) -> Sequence[ApiKey]:
         """All keys ever made, oldest first."""
         with self._errors():
             rows = self._db.execute(
-                "SELECT name, created, last_used, revoked, user, role, expires "
+                "SELECT name, created, last_used, revoked, user, role, expires, route "
                 "FROM api_keys ORDER BY id"
             ).fetchall()
         return [
-            ApiKey(name, created, used, revoked, user or name, role, expires)
-            for name, created, used, revoked, user, role, expires in rows
+            ApiKey(name, created, used, revoked, user or name, role, expires, _adapters(route))
+            for name, created, used, revoked, user, role, expires, route in rows
         ]
 
     # --- for the proxy (Authority) ------------------------------------------------------
@@ -236,7 +248,7 @@ class KeyStore:
             if version == self._version:
                 return
             rows = self._db.execute(
-                "SELECT id, name, digest, user, role, "
+                "SELECT id, name, digest, user, role, route, "
                 "min(ifnull(revoked, expires), ifnull(expires, revoked)) AS ends "
                 "FROM api_keys WHERE ends IS NULL OR ends > ?",
                 (self._now(),),
@@ -262,25 +274,27 @@ class KeyStore:
             credential=f"key:{active.row}",
             name=active.name,
             scopes=scopes,
+            route=_adapters(active.route),
             expires=active.ends,
         )
 
     # --- rows ---------------------------------------------------------------------------
 
-    def _insert(self, name: str, user: str, role: str, expires: int | None) -> str:
+    def _insert(self, name: str, user: str, role: str, expires: int | None, route: str) -> str:
         key = secrets.token_hex(KEY_BYTES)
         self._db.execute(
-            "INSERT INTO api_keys (name, digest, created, user, role, expires) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (name, _digest(key), self._now(), user, role, expires),
+            "INSERT INTO api_keys (name, digest, created, user, role, expires, route) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (name, _digest(key), self._now(), user, role, expires, route),
         )
         self._version = -1
         return key
 
-    def _end(self, name: str, when: int) -> tuple[str, str]:
-        """Let the keys of that name end then, at the latest; the newest one's user and role."""
+    def _end(self, name: str, when: int) -> tuple[str, str, str]:
+        """Let the keys of that name end then, at the latest; the newest one's user, role and
+        route."""
         row = self._db.execute(
-            "SELECT user, role FROM api_keys WHERE name = ? AND revoked IS NULL", (name,)
+            "SELECT user, role, route FROM api_keys WHERE name = ? AND revoked IS NULL", (name,)
         ).fetchone()
         if row is None:
             raise KeyUnknownError(f"there is no active key named {name!r}")
@@ -289,7 +303,7 @@ class KeyStore:
             (when, name, when),
         )
         self._version = -1
-        return row[0], row[1]
+        return row[0], row[1], row[2]
 
     def _now(self) -> int:
         return self._clock.unix_ns() // 1_000_000_000
@@ -300,6 +314,10 @@ class KeyStore:
             yield
         except (sqlite3.Error, OSError) as error:
             raise KeysError(f"key store {self._path}: {error}") from error
+
+
+def _adapters(route: str) -> tuple[str, ...]:
+    return tuple(route.split(_SEPARATOR)) if route else ()
 
 
 def _digest(key: str) -> bytes:

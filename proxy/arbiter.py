@@ -112,11 +112,11 @@ class Arbiter:
             source.down_since = now
             source.good_since = None
 
-    def answered(self, number: int, accepted: bool | None) -> None:
-        """It answered the demand; None: another generation will answer anew."""
+    def answered(self, number: int, accepted: bool) -> None:
+        """It answered the demand."""
         source = self.sources[number]
         source.accepted = accepted
-        if accepted is not True:
+        if not accepted:
             source.good_since = None
 
     def heard(self, number: int, frame: Frame, count: int, now: float) -> None:
@@ -127,6 +127,8 @@ class Arbiter:
             source.gap_s = max(gap_s, 0.9 * source.gap_s + 0.1 * gap_s)
         source.frame, source.ticked_at = frame, now
         source.count += count
+        if source.accepted is None:
+            source.accepted = True  # whatever it said to an earlier demand
         if number == self.feeding:
             self._doubt, self._probe = 1.0, None
             for other in self.sources:
@@ -174,12 +176,12 @@ class Arbiter:
         feeding = self.sources[self.feeding]
         why = self._fault(feeding, now)
         if why is not None:
-            return self._switch(self._next(), why)
+            return self._switch(self._next(now), why)
         if not self._is_doubted(feeding, now):
             return None
         for number, source in enumerate(self.sources):
             ahead = source.ahead_since
-            if ahead is not None and now - ahead >= GRACE_S and self._can_feed(number):
+            if ahead is not None and now - ahead >= GRACE_S and self._can_feed(number, now):
                 feeding.stale, feeding.good_since = True, None
                 return self._switch(number, Why.STALE)
         return None
@@ -190,10 +192,7 @@ class Arbiter:
             return Why.REFUSED
         if feeding.down_since is not None and now - feeding.down_since >= deadline_s:
             return Why.DOWN
-        waited = 0.0 if feeding.asked_at is None else now - feeding.asked_at
-        if feeding.is_up and feeding.accepted is None and waited >= deadline_s:
-            return Why.MUTE
-        return None
+        return Why.MUTE if feeding.is_up and self._is_mute(feeding, now) else None
 
     def _is_doubted(self, feeding: Source, now: float) -> bool:
         """Whether it has been silent for too long. While it is, another one is asked."""
@@ -205,7 +204,7 @@ class Arbiter:
         if now - since < patience_s * self._doubt:
             return False
         if self._probe is None:
-            self._probe, self._probed_at = self._next(), now
+            self._probe, self._probed_at = self._next(now), now
         elif now - self._probed_at >= self.settings.stale_s:
             self._probe = None  # no news there either
             self._doubt = min(2.0 * self._doubt, _MAX_DOUBT)
@@ -227,26 +226,34 @@ class Arbiter:
         if not source.is_up or source.accepted is not True:
             return False
         feeding = self.sources[self.feeding]
-        silent_s = now - source.ticked_at
-        if silent_s < source.patience_s(self.settings.stale_s):
-            source.stale = False
-        elif (source.stale and not (feeding.frame and source.frame)) or (
-            self._open_since is not None and self._has_news(feeding, source)
-        ):
-            return False
-        else:
-            source.stale = False  # nobody has anything that it has not
+        if now - source.ticked_at >= source.patience_s(self.settings.stale_s):
+            if source.stale and not (feeding.frame and source.frame):
+                return False
+            if self._open_since is not None and self._has_news(feeding, source):
+                return False
+        source.stale = False  # nobody has anything that it has not
         return True
 
-    def _next(self) -> int | None:
+    def _next(self, now: float) -> int | None:
         """The best one beside the one that feeds."""
-        others = [n for n in range(len(self.sources)) if n != self.feeding and self._can_feed(n)]
+        others = [
+            n for n in range(len(self.sources)) if n != self.feeding and self._can_feed(n, now)
+        ]
         answered = [n for n in others if self.sources[n].accepted]
         return min(answered or others, default=None)
 
-    def _can_feed(self, number: int) -> bool:
+    def _can_feed(self, number: int, now: float) -> bool:
         source = self.sources[number]
-        return source.is_up and source.accepted is not False and not source.stale
+        return (
+            source.is_up
+            and source.accepted is not False
+            and not source.stale
+            and not self._is_mute(source, now)
+        )
+
+    def _is_mute(self, source: Source, now: float) -> bool:
+        waited = 0.0 if source.asked_at is None else now - source.asked_at
+        return source.accepted is None and waited >= self.settings.deadline_s
 
     def _switch(self, number: int | None, why: Why) -> Why | None:
         if number is None:
@@ -260,12 +267,13 @@ class Arbiter:
         wanted = {*range(self.feeding + 1)}
         if self._probe is not None:
             wanted.add(self._probe)
-        if self.settings.warm and (warm := self._next()) is not None:
+        if self.settings.warm and (warm := self._next(now)) is not None:
             wanted.add(warm)
         for number, source in enumerate(self.sources):
             if number not in wanted:
                 source.asked_at, source.accepted, source.frame = None, None, None
                 source.ahead_since, source.new_ticks, source.count = None, 0, 0
+                source.stale = False
             elif source.asked_at is None:
                 source.asked_at = now
         self.wanted = frozenset(wanted)

@@ -9,6 +9,7 @@ from bus.settings import ProxySettings
 from identity.authority import Authority
 from proxy.demand import Demand
 from proxy.feeds import Feeds
+from proxy.junction import Junction
 from proxy.lanes import Lanes
 from proxy.presence import Presence
 from proxy.routing import Routing
@@ -27,6 +28,7 @@ class Desk:
     lanes: Lanes
     totals: Totals
     clock: Clock
+    junction: Junction
     presence: Presence = field(default_factory=Presence)
 
     @property

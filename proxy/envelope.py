@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from proxy.profile import Look
 from proxy.requests import Instrument
 from proxy.shapes import wrapper
+from proxy.stream import StreamKey
 from proxy.subscriptions import Subscription
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class EnvelopeKey(NamedTuple):
 
     spelled: Instrument
     look: Look
+    #: The stream whose turns it takes, of a topic that several adapters can feed.
+    stream: StreamKey | None = None
 
 
 class Envelope:
@@ -31,7 +34,7 @@ class Envelope:
     `parked` counts the lanes that have it and are not delivered to at the moment.
     """
 
-    __slots__ = ("key", "lanes", "parked", "token", "topic", "wrap")
+    __slots__ = ("key", "lanes", "parked", "subscription", "token", "topic", "wrap")
 
     def __init__(
         self,
@@ -40,13 +43,20 @@ class Envelope:
         subscription: Subscription,
         token: int,
         look: Look = Look(),  # noqa: B008 - immutable
+        stream: StreamKey | None = None,
     ) -> None:
         self.topic = topic
-        self.key = EnvelopeKey(subscription.spelled, look)
+        self.key = EnvelopeKey(subscription.spelled, look, stream)
+        self.subscription = subscription
         self.token = token
         self.wrap = wrapper(look, broker, subscription)
         self.lanes: dict[Lane, None] = {}
         self.parked = 0
+
+    def move(self, topic: bytes, broker: str) -> None:
+        """Carry another adapter's topic from now on, and say whose it is."""
+        self.topic = topic
+        self.wrap = wrapper(self.key.look, broker, self.subscription)
 
     @property
     def is_carried(self) -> bool:

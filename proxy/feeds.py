@@ -25,7 +25,8 @@ class Feeds:
         self._feeds: dict[str, _Feed] = {}
 
     def follow(self, directory: Iterable[PublisherEntry]) -> list[str]:
-        """The directory changed; returns the adapters whose generations did."""
+        """The directory changed; returns the adapters of which nothing is known any more: they
+        have a new generation, or none."""
         listed: dict[str, set[int]] = {}
         for entry in directory:
             if entry.standby:
@@ -34,9 +35,12 @@ class Feeds:
         changed = []
         for adapter in self._feeds.keys() | listed.keys():
             generations = frozenset(listed.get(adapter, ()))
-            if generations != self._feed(adapter).generations:
+            before = self._feed(adapter).generations
+            if generations - before or (before and not generations):
                 self._feeds[adapter] = _Feed(generations)
                 changed.append(adapter)
+            elif generations != before:  # what the others said stands
+                self._feed(adapter).generations = generations
         return changed
 
     def heard(self, adapter: str, state: BrokerState | None = None) -> None:

@@ -19,13 +19,14 @@ frame per topic is kept anyway, for who subscribes next.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from bus.frames import Frame
 from proxy.envelope import Envelope, EnvelopeKey
 from proxy.lane import Lane, Latest, Member, Route, Writer
 from proxy.profile import PEER, Look
+from proxy.stream import StreamKey
 from proxy.subscriptions import Subscription
 
 #: Seconds without a change after which a lane may be merged.
@@ -92,8 +93,48 @@ class Lanes:
 
     def last(self, topic: bytes) -> bytes | None:
         """The last payload of a topic (without NUL) that somebody holds."""
+        frame = self.frame(topic)
+        return None if frame is None else frame.payload
+
+    def frame(self, topic: bytes) -> Frame | None:
+        """The last frame of a topic (without NUL) that somebody holds."""
         route = self._routes.get(topic)
-        return None if route is None or route.last is None else route.last.payload
+        return None if route is None else route.last
+
+    # --- a topic that several adapters can feed -------------------------------------------
+
+    def give(self, frames: Sequence[Frame], stream: StreamKey) -> None:
+        """Send ticks of one topic to one stream's clients only."""
+        route = self._routes.get(frames[0].topic)
+        if route is None:
+            return
+        if route.last is None or route.last.received_ns < frames[-1].received_ns:
+            route.last = frames[-1]
+        for envelope in route.envelopes:
+            if envelope.key.stream == stream:
+                for lane in envelope.lanes:
+                    lane.parts += [envelope.wrap(frame.payload) for frame in frames]
+                    lane.flush()
+
+    def move(self, before: bytes, after: bytes, stream: StreamKey, broker: str) -> None:
+        """Let a stream's clients have another adapter's topic (both without NUL) from now on;
+        between batches only."""
+        route = self._routes.get(before)
+        if route is None:
+            return
+        moving = [one for one in route.envelopes if one.key.stream == stream]
+        target = self._routes.setdefault(after, Route())
+        for envelope in moving:
+            route.envelopes.remove(envelope)
+            target.envelopes.append(envelope)
+            envelope.move(after, broker)
+            if envelope.parked:  # what it was given last has no number among the new ones
+                for lane in self._parked:
+                    if lane.seen is not None and envelope in lane.seen:
+                        lane.seen[envelope] = None
+        for topic in (before, after):
+            if not self._routes[topic].envelopes:
+                del self._routes[topic]
 
     # --- who is on which lane -------------------------------------------------------------
 
@@ -106,15 +147,20 @@ class Lanes:
         return member
 
     def envelope(
-        self, topic: bytes, broker: str, subscription: Subscription, look: Look = PEER.look
+        self,
+        topic: bytes,
+        broker: str,
+        subscription: Subscription,
+        look: Look = PEER.look,
+        stream: StreamKey | None = None,
     ) -> Envelope:
         """The envelope of a topic (without NUL) as a client wants it, to be added at once."""
         route = self._routes.get(topic)
-        key = EnvelopeKey(subscription.spelled, look)
+        key = EnvelopeKey(subscription.spelled, look, stream)
         for envelope in route.envelopes if route is not None else ():
             if envelope.key == key:
                 return envelope
-        return Envelope(topic, broker, subscription, secrets.randbits(_TOKEN_BITS), look)
+        return Envelope(topic, broker, subscription, secrets.randbits(_TOKEN_BITS), look, stream)
 
     def leave(self, member: Member) -> None:
         lane = member.lane

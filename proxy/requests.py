@@ -42,6 +42,8 @@ class SubscribeEntry(NamedTuple):
     instrument: Instrument
     choice: ModeChoice
     refusal: Refusal | None = None
+    #: The adapter or broker that is to feed it; empty: whoever does.
+    broker: str = ""
 
 
 class UnsubscribeEntry(NamedTuple):
@@ -119,6 +121,7 @@ class _Fields(Struct):
     instruments: Any = None
     symbol: Any = None
     exchange: Any = None
+    broker: Any = None
     mode: Any = None
     depth: Any = None
     depth_level: Any = None
@@ -186,14 +189,15 @@ def _authenticate(fields: _Fields, _: str) -> Request:
 def _subscribe(fields: _Fields, default_exchange: str) -> Request:
     top = read_mode(fields.mode)
     entries = []
-    for instrument, own in _instruments(fields, default_exchange):
+    everywhere = _broker(fields.broker)
+    for instrument, own, broker in _instruments(fields, default_exchange):
         choice, refusal = top, None
         if own is not None:
             try:
                 choice = read_mode(own)
             except Refusal as error:
                 refusal = error
-        entries.append(SubscribeEntry(instrument, choice, refusal))
+        entries.append(SubscribeEntry(instrument, choice, refusal, broker or everywhere))
     return Subscribe(entries, _depth(fields), _given(fields.request_id))
 
 
@@ -202,7 +206,7 @@ def _unsubscribe(fields: _Fields, default_exchange: str) -> Request:
     if not listed and not fields.symbol:
         raise _wrong("Either symbols or unsubscribe_all is required")
     entries = []
-    for instrument, own in _instruments(fields, default_exchange):
+    for instrument, own, _ in _instruments(fields, default_exchange):
         mode, refusal = None, None
         try:
             mode = read_unsubscribe_mode(fields.mode if own is None else own)
@@ -269,8 +273,8 @@ _UNKNOWN: Final[tuple[_Builder, bool]] = (_unknown, False)
 # --- instruments --------------------------------------------------------------------------
 
 
-def _instruments(fields: _Fields, default_exchange: str) -> list[tuple[Instrument, Any]]:
-    """The instruments named, each with its own mode field or None."""
+def _instruments(fields: _Fields, default_exchange: str) -> list[_Named]:
+    """The instruments named."""
     listed = fields.symbols or fields.instruments
     if not listed:
         single = _entry({"symbol": fields.symbol, "exchange": fields.exchange}, default_exchange)
@@ -285,14 +289,22 @@ def _instruments(fields: _Fields, default_exchange: str) -> list[tuple[Instrumen
     return [entry for entry in found if entry is not None]
 
 
-def _entry(item: Any, default_exchange: str) -> tuple[Instrument, Any] | None:
+class _Named(NamedTuple):
+    """An instrument of a message, its own mode field or None, and the broker that it names."""
+
+    instrument: Instrument
+    mode: Any = None
+    broker: str = ""
+
+
+def _entry(item: Any, default_exchange: str) -> _Named | None:
     """One instrument; None for an object that names no symbol, which is passed over."""
     match item:
         case str():
             if not item:
                 return None
             _check_length(item)
-            return _from_text(item, default_exchange), None
+            return _Named(_from_text(item, default_exchange))
         case dict():
             symbol, exchange = item.get("symbol"), item.get("exchange")
             if symbol is None or symbol == "":
@@ -306,7 +318,7 @@ def _entry(item: Any, default_exchange: str) -> tuple[Instrument, Any] | None:
             instrument = (
                 Instrument(symbol, exchange) if exchange else _from_text(symbol, default_exchange)
             )
-            return instrument, item.get("mode")
+            return _Named(instrument, item.get("mode"), _broker(item.get("broker")))
         case _:
             raise _wrong(f"each of symbols must be an object or text, was {_kind(item)}")
 
@@ -320,6 +332,14 @@ def _from_text(text: str, default_exchange: str) -> Instrument:
     if dot and before and after.strip().upper() in _EXCHANGE_SET:
         return Instrument(before, after)
     return Instrument(text, default_exchange)
+
+
+def _broker(value: Any) -> str:
+    """The adapter or broker that a client asks for; what is no text was never looked at."""
+    if not isinstance(value, str):
+        return ""
+    _check_length(value)
+    return value.strip()
 
 
 def _check_length(word: str) -> None:

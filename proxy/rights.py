@@ -9,7 +9,7 @@ from bus.settings import AdapterEntry
 from bus.topics import Mode
 from identity.authority import Identity
 from proxy.refusal import Refusal
-from proxy.routing import Routing
+from proxy.routing import Route, Routing
 from proxy.subscriptions import Subscription
 
 NOT_PERMITTED: Final = "NOT_PERMITTED"
@@ -53,6 +53,10 @@ class Rights:
                 return entry
         return None
 
+    def route(self, subscription: Subscription) -> Route:
+        """The adapters that feed a subscription, the first that can."""
+        return self.routing.route(subscription.exchange, subscription.plain, subscription.broker)
+
     def may_hold(self, subscription: Subscription, held: int) -> Refusal | None:
         """Why a client that holds so many may not hold this one too; None when it may."""
         refusal = self.may_see(subscription.exchange, subscription.mode)
@@ -79,4 +83,4 @@ def _narrowed(routing: Routing, identity: Identity | None) -> Routing:
     allowed = identity.scopes.adapters
     if allowed is not None:
         adapters = [one for one in adapters if one.name in allowed]
-    return routing if len(adapters) == len(routing.adapters) else Routing(adapters)
+    return routing.narrowed(adapters, identity.route)

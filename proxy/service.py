@@ -20,6 +20,7 @@ from bus.events import (
 from bus.flow import Flow
 from bus.frames import Frame, Kind
 from bus.latency import Latency
+from bus.market_hours import Calendar
 from bus.messages import ClientStatus, HandOver, PublisherEntry, Stats
 from bus.process import CLIENTS_TOLD, Host
 from bus.settings import ProxyBootstrap
@@ -29,6 +30,7 @@ from proxy import statsfile
 from proxy.demand import Demand
 from proxy.desk import Desk
 from proxy.feeds import Feeds
+from proxy.junction import Junction
 from proxy.lanes import Lanes
 from proxy.moving.arrival import Arrival
 from proxy.moving.departure import Departure
@@ -61,15 +63,24 @@ class ProxyService:
         self._flow = Flow(host.clock)
         self._subscriber = Subscriber(host.context, secret=host.secret, on_frames=self._on_frames)
         self._identities = Identities(host, boot.keys_path, boot.access)
+        demand, feeds, lanes = Demand(self._subscriber), Feeds(), Lanes()
         self._desk = Desk(
             settings=boot.proxy,
             authority=self._identities.authority,
-            routing=Routing(boot.adapters),
-            demand=Demand(self._subscriber),
-            feeds=Feeds(),
-            lanes=Lanes(),
+            routing=Routing(boot.adapters, boot.routing),
+            demand=demand,
+            feeds=feeds,
+            lanes=lanes,
             totals=Totals(),
             clock=host.clock,
+            junction=Junction(
+                boot.routing,
+                demand=demand,
+                feeds=feeds,
+                lanes=lanes,
+                calendar=Calendar(boot.market.holidays),
+                clock=host.clock,
+            ),
         )
         self._server = Server(self._desk, boot.access.limits)
         self.orders = OrderDesk(self._desk.totals)
@@ -122,6 +133,7 @@ class ProxyService:
             "bytes_total": totals.bytes_sent,
             "lost_total": self._subscriber.lost_total,
             "last_gap_ms": self._subscriber.last_gap_ms,
+            **self._desk.junction.stats(),
             "auth_failures_total": totals.auth_failures,
             "snapshots_total": totals.snapshots,
             "order_updates_total": totals.order_updates,
@@ -152,6 +164,7 @@ class ProxyService:
         for adapter in self._desk.feeds.follow(publishers):
             self._desk.demand.forget(adapter)
         self._subscriber.follow(publishers)
+        self._desk.junction.adapters_changed()
 
     def hand_over(self, order: HandOver) -> None:
         """To the next generation; one attempt at a time."""
@@ -174,7 +187,7 @@ class ProxyService:
     # --- the bus --------------------------------------------------------------------------
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
-        strays = self._desk.lanes.deliver(frames)
+        strays = self._desk.junction.deliver(frames)
         self._flow.took([f for f in frames if f.kind == Kind.TICK] if strays else frames)
         for frame in strays:
             if frame.kind == Kind.EVENT:
@@ -194,9 +207,11 @@ class ProxyService:
         match event:
             case Accepted() | Rejected():
                 self._desk.feeds.heard(adapter)
+                self._desk.junction.answered(event)
                 self._desk.demand.note(event)
             case BrokerState():
                 self._desk.feeds.heard(adapter, event)
+                self._desk.junction.adapters_changed()
             case OrderUpdate() | PaperOrder():
                 sessions = (client.session for client in self._server.clients)
                 self.orders.hear(sessions, adapter, event)
@@ -212,6 +227,7 @@ class ProxyService:
             await asyncio.sleep(_TIDY_S)
             now = clock.monotonic()
             self._desk.lanes.tidy(now)
+            self._desk.junction.look()
             self._identities.sweep(list(self._server.clients))
             turn += 1
             if turn % _ROUNDS_PER_SECOND:

@@ -136,7 +136,13 @@ class Session:
             self.rights = Rights(self._desk.routing, self.identity)
             self.wants_orders = conversation.wants_orders
         return luggage.unpack(
-            self._desk, self._holdings, self._member, self.profile, conversation, crossing
+            self._desk,
+            self._holdings,
+            self._member,
+            self.profile,
+            conversation,
+            crossing,
+            self.rights,
         )
 
     def catch_up(self, crossing: Crossing) -> None:

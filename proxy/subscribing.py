@@ -25,15 +25,37 @@ from proxy.profile import PEER, Profile
 from proxy.replies import Outcome
 from proxy.requests import Subscribe, SubscribeEntry
 from proxy.rights import Rights
+from proxy.routing import Route
+from proxy.stream import Stream
 from proxy.subscriptions import Holdings, Subscription
 
 
-class Held(NamedTuple):
-    """What belongs to a subscription that a client holds, or is about to."""
+class Held:
+    """What belongs to a subscription that a client holds, or is about to.
 
-    envelope: Envelope
-    topic: bytes
-    adapter: AdapterEntry
+    Of a topic that several adapters can feed there is a `stream`, and which one does changes.
+    """
+
+    __slots__ = ("_adapter", "_topic", "envelope", "route", "stream")
+
+    def __init__(
+        self, envelope: Envelope, route: Route, topic: bytes, stream: Stream | None = None
+    ) -> None:
+        self.envelope = envelope
+        self.route = route
+        self.stream = stream
+        self._topic = topic
+        self._adapter = route[0]
+
+    @property
+    def topic(self) -> bytes:
+        """What feeds it now, ending in NUL."""
+        return self._topic if self.stream is None else self.stream.topic
+
+    @property
+    def adapter(self) -> AdapterEntry:
+        """Who feeds it now."""
+        return self._adapter if self.stream is None else self.stream.adapter
 
 
 class _Buffer:
@@ -121,7 +143,7 @@ class Subscribing:
         """The client is gone."""
         self._stop_waiting()
         for held in self._new.values():
-            self._desk.demand.release(held.topic)
+            release(self._desk, held)
 
     # --- asking ---------------------------------------------------------------------------
 
@@ -129,7 +151,9 @@ class Subscribing:
         if entry.refusal is not None:
             return self._failure(entry, entry.refusal.message, entry.refusal.code)
         try:
-            subscription = Subscription.of(entry.instrument, entry.choice.mode, self.request.depth)
+            subscription = Subscription.of(
+                entry.instrument, entry.choice.mode, self.request.depth, entry.broker
+            )
         except TopicError as error:
             return self._failure(entry, str(error), "SYMBOL_NOT_FOUND")
         alike = self._holdings.alike(subscription)
@@ -140,27 +164,34 @@ class Subscribing:
             refusal = self.rights.may_hold(subscription, len(self._holdings) + len(self._new))
             if refusal is not None:
                 return self._failure(entry, refusal.message, refusal.code)
-            adapter = self.rights.routing.choose(subscription.exchange, subscription.symbol)
-            if adapter is None:
+            route = self.rights.route(subscription)
+            if not route:
                 return self._failure(entry, "No adapter feeds this symbol", "SYMBOL_NOT_FOUND")
-            held = self._want(subscription, adapter)
+            held = self._want(subscription, route)
         return _Asked(entry, subscription, held, outgrown=alike)
 
-    def _want(self, subscription: Subscription, adapter: AdapterEntry) -> Held:
+    def _want(self, subscription: Subscription, route: Route) -> Held:
         desk = self._desk
-        held = self._new[subscription] = want(desk, subscription, adapter, self._profile)
+        held = self._new[subscription] = want(desk, subscription, route, self._profile)
         topic = held.topic
         snapshot = desk.lanes.last(topic[:-1])
         if snapshot is not None:
             self._snapshots[held] = snapshot
         self._add(self._buffering, [held.envelope])
-        if desk.demand.verdict(topic) is None and desk.feeds.answers(adapter.name):
-            self._unanswered[topic] = adapter.name
-            desk.demand.watch(topic, self._on_verdict)
+        self._await(held)
         return held
+
+    def _await(self, held: Held) -> None:
+        desk, topic, adapter = self._desk, held.topic, held.adapter.name
+        if desk.demand.verdict(topic) is None and desk.feeds.answers(adapter):
+            self._unanswered[topic] = adapter
+            desk.demand.watch(topic, self._on_verdict)
 
     def _on_verdict(self, topic: bytes) -> None:
         self._unanswered.pop(topic, None)
+        for held in self._new.values():
+            if held.stream is not None and topic in held.stream.topics and held.topic != topic:
+                self._await(held)  # that one refused, and the next was asked
         if not self._unanswered and self.on_answered is not None:
             self.on_answered()
 
@@ -199,14 +230,32 @@ class Subscribing:
         self._desk.lanes.add(member, envelopes, self._desk.clock.monotonic())
 
 
-def want(desk: Desk, subscription: Subscription, adapter: AdapterEntry, profile: Profile) -> Held:
-    """Demand it of the adapter; the envelope is to be added to somebody's lane at once."""
-    topic = Topic.make(
-        adapter.name, subscription.exchange, subscription.bus_symbol, subscription.mode
-    ).wire
+def want(
+    desk: Desk, subscription: Subscription, route: Route, profile: Profile, start: str = ""
+) -> Held:
+    """Demand it; the envelope is to be added to somebody's lane at once.
+
+    `start` names the adapter of the route that has fed this client so far.
+    """
+    exchange, symbol, mode = subscription.exchange, subscription.bus_symbol, subscription.mode
+    if len(route) > 1:
+        stream = desk.junction.open(route, exchange, symbol, mode, start)
+        topic, broker = stream.topic, stream.adapter.broker
+        envelope = desk.lanes.envelope(topic[:-1], broker, subscription, profile.look, stream.key)
+        return Held(envelope, route, topic, stream)
+    [adapter] = route
+    topic = Topic.make(adapter.name, exchange, symbol, mode).wire
     envelope = desk.lanes.envelope(topic[:-1], adapter.broker, subscription, profile.look)
     desk.demand.take(adapter.name, topic)
-    return Held(envelope, topic, adapter)
+    return Held(envelope, route, topic)
+
+
+def release(desk: Desk, held: Held) -> None:
+    """Demand it no longer."""
+    if held.stream is None:
+        desk.demand.release(held.topic)
+    else:
+        desk.junction.close(held.stream)
 
 
 def drop(
@@ -216,7 +265,7 @@ def drop(
     gone = [holdings.remove(one) for one in subscriptions if one in holdings]
     desk.lanes.remove(member, (held.envelope for held in gone), desk.clock.monotonic())
     for held in gone:
-        desk.demand.release(held.topic)
+        release(desk, held)
 
 
 def reseat(
@@ -227,18 +276,21 @@ def reseat(
     What no adapter feeds now (its user is logged out of the broker) stays as it is, and ticks
     again once one does.
     """
-    moved: list[tuple[Subscription, AdapterEntry]] = []
+    moved: list[tuple[Subscription, Route]] = []
     forbidden: list[Subscription] = []
     for number, one in enumerate(holdings):
         held = holdings.get(one)
-        adapter = rights.routing.choose(one.exchange, one.symbol)
+        route = rights.route(one)
         if rights.may_hold(one, number - len(forbidden)) is not None:
             forbidden.append(one)
-        elif held is not None and adapter is not None and adapter.name != held.adapter.name:
-            moved.append((one, adapter))
+        elif held is not None and route and route != held.route:
+            moved.append((one, route))
     drop(desk, holdings, member, forbidden)
-    drop(desk, holdings, member, [one for one, _ in moved])
-    for one, adapter in moved:
-        held = want(desk, one, adapter, profile)
+    before = {one: held for one, _ in moved if (held := holdings.get(one)) is not None}
+    wanted = {
+        one: want(desk, one, route, profile, before[one].adapter.name) for one, route in moved
+    }
+    drop(desk, holdings, member, list(before))
+    for one, held in wanted.items():
         holdings.add(one, held)
         desk.lanes.add(member, [held.envelope], desk.clock.monotonic())

@@ -28,9 +28,13 @@ class Subscription(NamedTuple):
     mode: Mode
     spelled: Instrument
     level: int = levels.USUAL
+    #: The adapter or broker that the client asks for, in its own spelling; empty: whoever feeds.
+    broker: str = ""
 
     @classmethod
-    def of(cls, spelled: Instrument, mode: Mode, depth: int = levels.USUAL) -> Self:
+    def of(
+        cls, spelled: Instrument, mode: Mode, depth: int = levels.USUAL, broker: str = ""
+    ) -> Self:
         """Of what a client asks for; a suffix of the symbol says more than `depth`.
 
         Raises:
@@ -39,7 +43,7 @@ class Subscription(NamedTuple):
         exchange, symbol = canonical(spelled)
         _, suffix = levels.split(symbol)
         level = (suffix or levels.level_for(depth)) if mode is Mode.DEPTH else levels.USUAL
-        one = cls(exchange, symbol, mode, spelled, level)
+        one = cls(exchange, symbol, mode, spelled, level, broker)
         check_instrument(exchange, one.bus_symbol)
         return one
 
@@ -92,7 +96,11 @@ class Holdings(Generic[T]):
     def alike(self, subscription: Subscription) -> Subscription | None:
         """The one that is held and equal but, it may be, for its level."""
         for one in self._by_instrument.get((subscription.exchange, subscription.symbol), ()):
-            if one.mode == subscription.mode and one.spelled == subscription.spelled:
+            if (one.mode, one.spelled, one.broker) == (
+                subscription.mode,
+                subscription.spelled,
+                subscription.broker,
+            ):
                 return one
         return None
 

@@ -112,6 +112,8 @@ def processes(config: Config) -> dict[str, tuple[Role, Told]]:
     proxy = {
         "proxy": config.proxy,
         "adapters": [(name, a.broker, a.user) for name, a in config.adapters.items()],
+        "routing": config.routing,
+        "market": config.market,
         **access,
     }
     for name in workers.names(config.proxy.workers):

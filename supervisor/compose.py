@@ -56,7 +56,12 @@ def processes(
     ]
     entries = [AdapterEntry(name, a.broker, a.user) for name, a in config.adapters.items()]
     proxy_settings = ProxyBootstrap(
-        proxy=config.proxy, adapters=entries, keys_path=str(paths.keys), access=config.access
+        proxy=config.proxy,
+        adapters=entries,
+        keys_path=str(paths.keys),
+        access=config.access,
+        routing=config.routing,
+        market=config.market,
     )
     made = [
         *simulators.values(),

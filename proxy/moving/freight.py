@@ -42,6 +42,7 @@ class Holding(Struct, frozen=True, array_like=True):
     spelled_exchange: str
     level: int
     adapter: AdapterEntry
+    broker: str = ""
 
 
 class Conflated(Struct, frozen=True, array_like=True):

@@ -10,6 +10,7 @@ from proxy.moving.crossing import Crossing
 from proxy.moving.freight import Conflated, Conversation, Given, Holding
 from proxy.profile import Profile
 from proxy.requests import Instrument
+from proxy.rights import Rights
 from proxy.subscribing import Held, want
 from proxy.subscriptions import Holdings, Subscription
 
@@ -17,7 +18,11 @@ from proxy.subscriptions import Holdings, Subscription
 def pack(holdings: Holdings[Held]) -> list[Holding]:
     """All of it, in order."""
     return [
-        Holding(one.exchange, one.symbol, one.mode, *one.spelled, one.level, held.adapter)
+        Holding(
+            *(one.exchange, one.symbol, one.mode, *one.spelled, one.level),
+            held.adapter,
+            one.broker,
+        )
         for one, held in holdings.items()
     ]
 
@@ -41,13 +46,20 @@ def unpack(
     profile: Profile,
     conversation: Conversation,
     crossing: Crossing,
+    rights: Rights,
 ) -> dict[Envelope, Frame | None]:
     """Hold what was packed; returns what a conflated client was given last of each."""
     helds = []
     for one in conversation.holdings:
         spelled = Instrument(one.spelled_symbol, one.spelled_exchange)
-        subscription = Subscription(one.exchange, one.symbol, one.mode, spelled, one.level)
-        held = want(desk, subscription, one.adapter, profile)
+        subscription = Subscription(
+            one.exchange, one.symbol, one.mode, spelled, one.level, one.broker
+        )
+        route = rights.route(subscription)
+        start = one.adapter.name
+        if one.adapter not in route:  # by rules that hold no more, or not yet
+            route = (one.adapter,)
+        held = want(desk, subscription, route, profile, start)
         holdings.add(subscription, held)
         helds.append(held)
     desk.lanes.add(member, [held.envelope for held in helds], desk.clock.monotonic())

@@ -32,10 +32,16 @@ def keys() -> None:
 @click.option("--role", default=DEFAULT_ROLE, show_default=True, help="What it may.")
 @click.option("--user", default="", help="Whose orders it may see; NAME when left out.")
 @click.option("--expires", default="", metavar="WHEN", help=_EXPIRES_HELP)
+@click.option(
+    "--route",
+    default="",
+    metavar="ADAPTERS",
+    help="Which feed it, the first that can: zerodha,dhan. By default as [routing] says.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_instance
 def create(
-    instance: Instance, name: str, role: str, user: str, expires: str, as_json: bool
+    instance: Instance, name: str, role: str, user: str, expires: str, route: str, as_json: bool
 ) -> None:
     """Make a key for NAME and print it, once: only a hash is kept.
 
@@ -43,6 +49,7 @@ def create(
     Examples:
       openalgo-stream keys create laptop
       openalgo-stream keys create scanner --role viewer --expires 30d
+      openalgo-stream keys create scalper --route dhan,zerodha
     """
     known = config.role_names(instance.file)
     if role not in known:
@@ -50,8 +57,9 @@ def create(
             f"there is no role {role!r}; known: {', '.join(known)}",
             f"Choose one of them, or add a section [roles.{role}] to the configuration.",
         )
+    adapters = _route(instance, route)
     with _store(instance) as store:
-        api_key = store.create(name, user=user, role=role, expires=_moment(expires))
+        api_key = store.create(name, user=user, role=role, expires=_moment(expires), route=adapters)
     _show(name, api_key, as_json=as_json)
 
 
@@ -106,6 +114,18 @@ def revoke(instance: Instance, name: str) -> None:
     click.echo(f"{name}'s key is revoked")
 
 
+def _route(instance: Instance, text: str) -> list[str]:
+    adapters = [name.strip() for name in text.split(",") if name.strip()]
+    known = config.adapter_names(instance.file)
+    for name in adapters:
+        if name not in known:
+            raise UserError(
+                f"there is no adapter {name!r}; known: {', '.join(known) or 'none'}",
+                "Name adapters of the configuration, the preferred one first.",
+            )
+    return adapters
+
+
 def _store(instance: Instance) -> KeyStore:
     instance.paths.make()
     return KeyStore(instance.paths.keys)
@@ -129,6 +149,7 @@ def _line(key: ApiKey) -> str:
     return (
         f"{key.name:<24} {key.role:<8} {'' if key.user == key.name else key.user:<12} "
         f"made {_when(key.created)}  used {_when(key.last_used)}  {_state(key, int(time.time()))}"
+        + (f"  route {','.join(key.route)}" if key.route else "")
     )
 
 

@@ -2,6 +2,7 @@
 
 from supervisor.config.load import (
     DEFAULT_FILE,
+    adapter_names,
     find,
     load,
     openalgo_bus,
@@ -14,6 +15,7 @@ __all__ = [
     "DEFAULT_FILE",
     "Config",
     "SupervisorSettings",
+    "adapter_names",
     "find",
     "load",
     "openalgo_bus",

@@ -13,7 +13,7 @@ from msgspec import Struct
 from bus.errors import TopicError
 from bus.secret import decode_secret
 from bus.settings import Role
-from bus.topics import broker_word, check_instrument, is_adapter_name
+from bus.topics import EXCHANGES, broker_word, check_instrument, is_adapter_name
 from supervisor.config.schema import NAMED_SECTIONS, Config
 
 #: Names of processes that adapters and simulators cannot take.
@@ -101,6 +101,7 @@ def names(config: Config) -> Iterator[str]:
 
 def values(config: Config) -> Iterator[str]:
     yield from _recorder(config)
+    yield from _routing(config)
     for name, adapter in config.adapters.items():
         for key in ("url", "instruments"):
             target = getattr(adapter, key)
@@ -109,6 +110,25 @@ def values(config: Config) -> Iterator[str]:
                     f"adapters.{name}.{key}: no [simulators.{target[10:]}] in this file; "
                     "add it or name another"
                 )
+
+
+def _routing(config: Config) -> Iterator[str]:
+    """Every rule names adapters of this file, and what they are to feed."""
+    routing = config.routing
+    rules = {"default": routing.default}
+    rules |= {f"exchanges.{name}": names for name, names in routing.exchanges.items()}
+    rules |= {f'symbols."{name}"': names for name, names in routing.symbols.items()}
+    for key, names in rules.items():
+        for name in names:
+            if name not in config.adapters:
+                yield f"routing.{key}: no [adapters.{name}] in this file"
+    for exchange in routing.exchanges:
+        if exchange not in EXCHANGES:
+            yield f"routing.exchanges.{exchange}: no such exchange; known: {', '.join(EXCHANGES)}"
+    for text in routing.symbols:
+        exchange, colon, symbol = text.partition(":")
+        if not colon or not symbol or text != text.upper():
+            yield f'routing.symbols."{text}": write it like "NSE:SBIN" or "NFO:BANKNIFTY*"'
 
 
 def _recorder(config: Config) -> Iterator[str]:

@@ -77,6 +77,12 @@ def role_names(path: Path | None) -> list[str]:
     return sorted(BUILT_IN_ROLES.keys() | (section.keys() if isinstance(section, dict) else ()))
 
 
+def adapter_names(path: Path | None) -> list[str]:
+    """The configured adapters, without checking the rest of the configuration."""
+    section = {} if path is None else _read(path).get("adapters", {})
+    return sorted(section) if isinstance(section, dict) else []
+
+
 def openalgo_bus(path: Path | None) -> str:
     """Where OpenAlgo's processes publish session changes; empty when that cannot be told."""
     section = {} if path is None else _read(path).get("openalgo", {})

@@ -18,6 +18,7 @@ from bus.settings import (
     PositiveSeconds,
     ProxySettings,
     RecorderSettings,
+    RoutingSettings,
     SandboxSettings,
     SimulatorSettings,
     TapSettings,
@@ -58,6 +59,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proxy: ProxySettings = ProxySettings()
     marketdata: MarketDataSettings = MarketDataSettings()
     market: MarketSettings = MarketSettings()
+    routing: RoutingSettings = RoutingSettings()
     sandbox: SandboxSettings = SandboxSettings()
     tap: TapSettings = TapSettings()
     recorder: RecorderSettings = RecorderSettings()

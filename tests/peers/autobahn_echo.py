@@ -13,10 +13,12 @@ from websockets.exceptions import ConnectionClosed
 
 from bus.access import LimitSettings
 from bus.clock import SystemClock
-from bus.settings import ProxySettings
+from bus.market_hours import Calendar
+from bus.settings import FailoverSettings, ProxySettings
 from proxy.demand import Demand
 from proxy.desk import Desk
 from proxy.feeds import Feeds
+from proxy.junction import Junction
 from proxy.lanes import Lanes
 from proxy.outlet import Outlet
 from proxy.routing import Routing
@@ -47,15 +49,24 @@ class EchoServer(Server):
 
 
 async def main():
+    demand, feeds, lanes, clock = Demand(None), Feeds(), Lanes(), SystemClock()
     desk = Desk(
         settings=ProxySettings(port=0, max_message_bytes=LARGEST),
         authority=None,
         routing=Routing([]),
-        demand=Demand(None),
-        feeds=Feeds(),
-        lanes=Lanes(),
+        demand=demand,
+        feeds=feeds,
+        lanes=lanes,
         totals=Totals(),
-        clock=SystemClock(),
+        clock=clock,
+        junction=Junction(
+            FailoverSettings(),
+            demand=demand,
+            feeds=feeds,
+            lanes=lanes,
+            calendar=Calendar(),
+            clock=clock,
+        ),
     )
     limits = LimitSettings(
         connections_per_address=MANY,

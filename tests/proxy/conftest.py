@@ -15,11 +15,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from bus.access import AccessSettings
 from bus.clock import SystemClock
 from bus.events import Accepted, BrokerState, Rejected, encode_event
+from bus.market_hours import Calendar
 from bus.messages import PublisherEntry
 from bus.process import Host
 from bus.publisher import Publisher
 from bus.secret import Secret
-from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
+from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings, RoutingSettings
 from bus.topics import Mode, Topic
 from bus.wants import Demand
 from identity.authority import Identity, IdentityError
@@ -29,6 +30,7 @@ from proxy import levels
 from proxy.demand import Demand as ProxyDemand
 from proxy.desk import Desk
 from proxy.feeds import Feeds
+from proxy.junction import Junction
 from proxy.lanes import Lanes
 from proxy.profile import Profile
 from proxy.routing import Routing
@@ -225,18 +227,28 @@ class FakeClock:
 class PureProxy:
     """Everything but sockets."""
 
-    def __init__(self, adapters=("zerodha",)):
+    def __init__(self, adapters=("zerodha",), routing=RoutingSettings()):  # noqa: B008
         self.bus = FakeBus()
         self.clock = FakeClock()
+        demand, feeds, lanes = ProxyDemand(self.bus), Feeds(), Lanes()
+        entries = [AdapterEntry(name, name) for name in adapters]
         self.desk = Desk(
             settings=ProxySettings(),
             authority=FakeAuthority(),
-            routing=Routing([AdapterEntry(name, name) for name in adapters]),
-            demand=ProxyDemand(self.bus),
-            feeds=Feeds(),
-            lanes=Lanes(),
+            routing=Routing(entries, routing),
+            demand=demand,
+            feeds=feeds,
+            lanes=lanes,
             totals=Totals(),
             clock=self.clock,
+            junction=Junction(
+                routing,
+                demand=demand,
+                feeds=feeds,
+                lanes=lanes,
+                calendar=Calendar(),
+                clock=self.clock,
+            ),
         )
 
     def session(self, user="alice", path="/"):
