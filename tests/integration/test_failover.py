@@ -101,7 +101,7 @@ def test_an_adapter_that_is_killed_and_held_down_is_stood_in_for_and_gets_its_sy
     client.stop()
     client.assert_in_order()
     print(f"longest gap {max(b[2] - a[2] for a, b in itertools.pairwise(client.got)):.3f} s")
-    assert proxy_stats(one)["failed_over"] == 0
+    one.wait_for(lambda: proxy_stats(one)["failed_over"] == 0)
     assert "failed_over" in one.run("status", "--json").stdout
 
 
