@@ -8,6 +8,7 @@ import msgspec
 
 from bus.events import BrokerState, EndOfStream, OrderUpdate, decode_event
 from bus.frames import Frame, Kind
+from bus.messages import PublisherEntry
 
 
 class Choice:
@@ -19,9 +20,11 @@ class Choice:
         self._adapters = frozenset(adapters)
         self._events = (BrokerState, EndOfStream, *((OrderUpdate,) if orders else ()))
 
-    def adapter(self, name: str) -> bool:
-        """Whether an adapter is recorded."""
-        return not self._adapters or name in self._adapters
+    def publisher(self, entry: PublisherEntry) -> bool:
+        """Whether it is recorded. One without ticks tells of (paper) orders and nothing else."""
+        if self._adapters and entry.adapter not in self._adapters:
+            return False
+        return entry.ticks or OrderUpdate in self._events
 
     def of(self, frames: Sequence[Frame]) -> list[Frame]:
         return [f for f in frames if f.kind == Kind.TICK or self._is_chosen(f)]

@@ -154,7 +154,7 @@ class Replay:
             case "seek":
                 at_ns = int(value)
                 self._rewind(max(self._from_ns, at_ns))
-                self._is_whole_pass = at_ns <= self._from_ns
+                self._is_whole_pass = at_ns <= max(self._from_ns, self._archive.first_ns)
             case "speed":
                 speed = float(value)
                 if not 0 <= speed < inf:

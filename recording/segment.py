@@ -82,9 +82,13 @@ class Segment:
         contents = (_content(record) for record in found if isinstance(record, Record))
         return max((f.received_ns for f in contents if isinstance(f, Frame)), default=0)
 
-    def inspect(self, progress: Callable[[int], None] | None = None) -> Inspection:
-        """Read everything; `progress` gets the offset now and then. The index that is made
-        holds what is whole."""
+    def inspect(
+        self,
+        progress: Callable[[int], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> Inspection:
+        """Read everything, without trusting the index; the one that is made holds what is whole.
+        `progress` gets the offset now and then, `on_frame` each frame."""
         index, damages, unreadable = Index(size=self.size), [], 0
         for found in self._unpacker.scan(self._data):
             if isinstance(found, Damage):
@@ -96,6 +100,8 @@ class Segment:
                 unreadable += 1
             elif isinstance(content, Frame):
                 index.frame(content)
+                if on_frame is not None:
+                    on_frame(content)
             elif isinstance(content, Gap):
                 index.gaps.append(content)
             elif isinstance(content, End):

@@ -85,7 +85,7 @@ class RecorderService:
             logger.error("the disk did not take what waited within %g s", _CLOSE_S)
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
-        chosen = [entry for entry in publishers if self._choice.adapter(entry.adapter)]
+        chosen = [entry for entry in publishers if self._choice.publisher(entry)]
         for adapter in {entry.adapter for entry in chosen} - self._asked:
             self._asked.add(adapter)
             for topic in self._topics(adapter):

@@ -141,6 +141,10 @@ class FileSink:
     def close(self) -> None:
         self._writer.seal()
 
+    def abandon(self) -> None:
+        """Close it unfinished."""
+        self._writer.abandon()
+
 
 class FolderSink:
     """Segments in a folder: a new one by size and day, the oldest given up for the budget."""

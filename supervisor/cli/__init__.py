@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "token": "token",
     "instruments": "instruments",
     "brokers": "brokers",
+    "record": "record",
+    "recordings": "recordings",
+    "replay": "replay",
     "simulate": "simulate",
     "decode": "decode",
 }

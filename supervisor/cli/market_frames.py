@@ -6,6 +6,7 @@ What a broker's packet does not hold a market has as 0, so zeros are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from adapters.codec import Book, Tick
 from adapters.normalize import Outlet
@@ -16,11 +17,11 @@ from simulators.market import Market, Snapshot
 
 
 def frames_of(
-    market: Market, adapter: str, modes: Sequence[Mode], began_ns: int
+    market: Market, adapter: str, modes: Sequence[Mode], began_ns: int | None = None
 ) -> Iterator[Frame]:
     """Every tick of a market, in the given modes, as generation 1 of an adapter.
 
-    `began_ns` is the Unix time of the market's beginning.
+    `began_ns` is the Unix time of the market's beginning; that of its first tick when left out.
 
     Raises:
         DataError: while being iterated, the market's file cannot be read on.
@@ -40,6 +41,8 @@ def frames_of(
             outlet.set_topic(mode, topic.wire)
         outlets.append(outlet)
     for at, snapshot in market.events():
+        if began_ns is None:
+            began_ns = (snapshot.exchange_ms or snapshot.last_trade_ms) * 1_000_000 - int(at * 1e9)
         outlets[snapshot.number].emit(tick_of(snapshot), began_ns + int(at * 1e9), publish)
         yield from out
         out.clear()
@@ -68,6 +71,12 @@ def tick_of(snapshot: Snapshot) -> Tick:
             [(level.price, level.quantity, level.orders) for level in snapshot.asks],
         ),
     )
+
+
+def batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+    """A thousand at a time."""
+    while batch := list(islice(frames, 1000)):
+        yield batch
 
 
 def wire(frame: Frame) -> bytes:

@@ -6,6 +6,7 @@ from supervisor.config.load import (
     find,
     load,
     openalgo_bus,
+    recordings_folder,
     role_names,
     state_directory,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "find",
     "load",
     "openalgo_bus",
+    "recordings_folder",
     "role_names",
     "state_directory",
 ]

@@ -71,6 +71,16 @@ def state_directory(path: Path | None) -> Path:
     return default_state(path)
 
 
+def recordings_folder(path: Path | None) -> Path:
+    """Where the recorder writes, without checking the rest of the configuration."""
+    section = {} if path is None else _read(path).get("recorder", {})
+    folder = section.get("folder") if isinstance(section, dict) else None
+    folder = folder or os.environ.get("OPENALGO_STREAM_RECORDER_FOLDER")
+    if isinstance(folder, str) and folder:
+        return (path.parent if path is not None else Path.cwd()) / folder
+    return state_directory(path) / "recordings"
+
+
 def role_names(path: Path | None) -> list[str]:
     """The roles that keys can have, without checking the rest of the configuration."""
     section = {} if path is None else _read(path).get("roles", {})

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from recording.archive import Archive
+from recording.moments import in_india
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
@@ -48,3 +49,61 @@ def test_what_flows_is_recorded_whole_and_the_recorder_may_die(system):
                 numbers = [f.sequence for f in segment.frames(topics=[topic])]
                 assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
                 assert len(numbers) > 10
+
+
+REPLAY = """
+[adapters.zerodha]
+broker = "replay"
+options = {{ path = {path}, speed = 0, stamps = "recorded", start = "paused" }}
+"""
+
+
+def test_what_is_recorded_can_be_played_and_recorded_again(system):
+    """A simulator's market, recorded by a command; a replay of it, steered and recorded again."""
+    one = system(MARKET).up()
+    out = one.folder / "first.rec"
+    done = one.run(
+        "record", "NSE:RELIANCE", "NSE:SBIN", "--duration", "3s", "-o", str(out), "--json"
+    )
+    told = json.loads(done.stdout)
+    assert told["records"] > 20
+    assert told["bus_lost"] == told["queue_lost"] == told["disk_lost"] == 0
+    one.run("down")
+    first = verified(one, out)
+
+    two = system(REPLAY.format(path=json.dumps(str(out))))
+    two.config.write_text(two.config.read_text() + "[recorder]\nenabled = true\n")
+    two.up()
+    two.wait_for(lambda: two.process("recorder")["stats"]["feeds"] == 1)
+    assert replay(two)["replay"] == "paused"
+    assert two.run("replay", "seek", "noon", check=False).returncode == 2
+    two.run("replay", "speed", "1")
+    with Archive(out) as archive:
+        middle = in_india((archive.first_ns + archive.last_ns) // 2).isoformat()
+    two.run("replay", "seek", middle)
+    two.run("replay", "speed", "0")
+    two.run("replay", "seek", "2020-01-01")  # before its beginning: a whole pass again
+    two.run("replay", "resume")
+    two.wait_for(lambda: replay(two)["replay"] == "ended")
+    assert replay(two)["digest"] == first["digest"]
+    two.wait_for(lambda: two.process("recorder")["stats"]["recorded_total"] >= first["ticks"])
+    two.run("down")
+    assert verified(two, two.folder / "state" / "recordings") == first
+
+
+def replay(system):
+    return json.loads(system.run("replay", "status", "--json").stdout)
+
+
+def verified(system, path):
+    told = json.loads(system.run("recordings", "verify", str(path), "--json").stdout)
+    assert all(row["complete"] and not row["damages"] for row in told["files"])
+    return told["adapters"]["ZERODHA"]
+
+
+def test_commands_that_find_no_replay_say_so(system):
+    one = system(MARKET).up()
+    done = one.run("replay", "pause", check=False)
+    assert done.returncode == 1
+    assert "no such replay runs" in done.stderr
+    assert "no adapter 'x' is up" in one.run("record", "-a", "x", check=False).stderr
