@@ -37,8 +37,10 @@ from adapters.session import Hooks
 from adapters.switchboard import Switchboard
 from bus import events
 from bus.backoff import Backoff
+from bus.errors import LaneError
 from bus.events import BrokerState, Event, encode_event
 from bus.exits import Exit
+from bus.lane.writing import lane_for
 from bus.latency import Latency
 from bus.market_hours import Calendar
 from bus.messages import PublisherEntry, Stats
@@ -65,6 +67,7 @@ class AdapterService:
         settings = boot.adapter
         self._host = host
         self._settings = settings
+        self._lane_mib = boot.lane_mib
         self._broker = broker or _find(settings.broker or host.name)
         self._random = random or Random()
         self._calendar = Calendar(boot.market.holidays)
@@ -105,12 +108,18 @@ class AdapterService:
             await self._keeper.begin()
         except InstrumentsError as error:  # a file will not be better soon
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
+        host = self._host
+        try:
+            lane = lane_for(host.secret, host.name, host.generation, self._lane_mib)
+        except LaneError as error:
+            raise ExitError(Exit.CONFIGURATION, str(error)) from None
         self._publisher = Publisher(
             self._host.context,
             adapter=self._host.name,
             generation=self._host.generation,
             secret=self._host.secret,
             on_demand=self._on_demand,
+            lane=lane,
         )
         self._publish_state()
         self._connections.connection(self._broker.streams[0].name, 0)
@@ -118,6 +127,11 @@ class AdapterService:
             self._connections.open_orders()
         self._connections.spawn(self._keeper.run())
         return self._publisher.endpoint
+
+    @property
+    def lane(self) -> str:
+        """Where consumers on the same machine find its shared memory; empty without one."""
+        return self._publisher.lane
 
     async def stop(self) -> None:
         if self._stopped:

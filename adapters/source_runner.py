@@ -14,9 +14,10 @@ from adapters.errors import AdapterError
 from adapters.link import State
 from adapters.source import Driver, Source
 from bus.clock import Clock
-from bus.errors import ControlError
+from bus.errors import ControlError, LaneError
 from bus.events import BrokerState, Event, Rejected, encode_event
 from bus.exits import Exit
+from bus.lane.writing import lane_for
 from bus.messages import PublisherEntry, Stats
 from bus.process import ExitError, Host, Steerable
 from bus.publisher import Publisher
@@ -34,6 +35,7 @@ class SourceService:
     def __init__(self, host: Host, boot: AdapterBootstrap, source: Source) -> None:
         self._host = host
         self._source = source
+        self._lane_mib = boot.lane_mib
         self._credentials: Mapping[str, Secret] = boot.adapter.credentials
         self._url = boot.adapter.url
         self._folder = Path(boot.state).parent if boot.state else None
@@ -61,6 +63,12 @@ class SourceService:
             await self._driver.start()
         except AdapterError as error:
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
+        host = self._host
+        try:  # memory that is overwritten in time is nothing for what must not be lost
+            size_mib = 0 if self._source.lossless else self._lane_mib
+            lane = lane_for(host.secret, host.name, host.generation, size_mib)
+        except LaneError as error:
+            raise ExitError(Exit.CONFIGURATION, str(error)) from None
         self._publisher = Publisher(
             self._host.context,
             adapter=self._host.name,
@@ -68,11 +76,17 @@ class SourceService:
             secret=self._host.secret,
             on_demand=self._driver_demanded,
             lossless=self._source.lossless,
+            lane=lane,
         )
         self._publish_state()
         self._work = asyncio.create_task(self._driver.run())
         self._work.add_done_callback(self._finished)
         return self._publisher.endpoint
+
+    @property
+    def lane(self) -> str:
+        """Where consumers on the same machine find its shared memory; empty without one."""
+        return self._publisher.lane
 
     async def stop(self) -> None:
         if self._work is not None:

@@ -41,7 +41,7 @@ class Drain(Generic[T]):
         self._fd = socket.fileno()
         self._scheduled = False
         self._closed = False
-        self._loop.add_reader(self._fd, self._read)
+        self._loop.add_reader(self._fd, self.read)
         self.kick()
 
     def kick(self) -> None:
@@ -59,9 +59,10 @@ class Drain(Generic[T]):
     def _kicked(self) -> None:
         self._scheduled = False
         if not self._closed:
-            self._read()
+            self.read()
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take what is there now, at most a budget of it."""
         receive = self._receive
         batch: list[T] = []
         again = True

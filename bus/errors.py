@@ -6,6 +6,8 @@ StreamError         its text says what is wrong, where, and what to do
     +-- FrameError      bytes from the data plane that are no frame of ours
     +-- ControlError    bytes from the control plane that are no message of ours
     +-- UnreachableError  no supervisor answers
+    +-- NoSystemError   no system to read from
+    +-- LaneError       a shared-memory lane that cannot be made or read
 """
 
 from __future__ import annotations
@@ -33,3 +35,11 @@ class ControlError(BusError, ValueError):
 
 class UnreachableError(BusError):
     """Nobody answered on the control plane in time."""
+
+
+class NoSystemError(BusError):
+    """There is no running system, or none that this user may read."""
+
+
+class LaneError(BusError):
+    """A shared-memory lane that cannot be made or read here."""

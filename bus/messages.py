@@ -34,6 +34,8 @@ class PublisherEntry(Struct, frozen=True):
     broker: str = ""
     ticks: bool = True
     standby: bool = False
+    #: Where its shared memory is; empty without one.
+    lane: str = ""
 
 
 # --- process to supervisor ----------------------------------------------------------------
@@ -41,7 +43,8 @@ class PublisherEntry(Struct, frozen=True):
 
 class Hello(Struct, frozen=True, tag=True):
     """I am up. `endpoint` is the publisher's for an adapter, the address served for others;
-    one that serves and publishes says in `publishes` where it does."""
+    one that serves and publishes says in `publishes` where it does. `lane` is the publisher's
+    shared memory, if it has one."""
 
     name: str
     role: Role
@@ -50,6 +53,7 @@ class Hello(Struct, frozen=True, tag=True):
     endpoint: str
     version: str
     publishes: str = ""
+    lane: str = ""
 
 
 class Heartbeat(Struct, frozen=True, tag=True):
@@ -64,6 +68,12 @@ class Heartbeat(Struct, frozen=True, tag=True):
     ready: bool
     stats: Stats
     latency: Latency | None = None
+
+
+class Follow(Struct, frozen=True, tag=True):
+    """From a program of the user's own, once a second: tell me the directory, too."""
+
+    name: str
 
 
 class ClientStatus(Struct, frozen=True, kw_only=True):
@@ -96,7 +106,7 @@ class Clients(Struct, frozen=True, tag=True):
     total: int
 
 
-FromProcess: TypeAlias = Hello | Heartbeat | Clients
+FromProcess: TypeAlias = Hello | Heartbeat | Clients | Follow
 
 # --- supervisor to process ----------------------------------------------------------------
 

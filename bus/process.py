@@ -165,6 +165,16 @@ class Steerable(Protocol):
 
 
 @runtime_checkable
+class HasLane(Protocol):
+    """A service that publishes in shared memory, too."""
+
+    @property
+    def lane(self) -> str:
+        """Where that memory is; empty when it has none."""
+        ...
+
+
+@runtime_checkable
 class HasClients(Protocol):
     """A service that others connect to."""
 
@@ -273,6 +283,7 @@ class _Shell:
             Hello(
                 *(boot.name, boot.role, os.getpid(), boot.generation),
                 *(self._endpoint, __version__, publishes),
+                lane=service.lane if isinstance(service, HasLane) else "",
             )
         )
 

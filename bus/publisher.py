@@ -8,8 +8,7 @@ again when one reconnects, and withdraws it when one dies.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable
 
 import zmq
 
@@ -19,20 +18,17 @@ from bus.drain import Drain
 from bus.events import EndOfStream, encode_event
 from bus.frames import Kind
 from bus.secret import Secret
-from bus.topics import EVENT_MARK, NUL, event_topic
+from bus.topics import event_topic
 from bus.transport import Sender
-from bus.wants import Demand
-
-_SUBSCRIBE: Final = 1
-_SUBSCRIBE_BYTE: Final = bytes((_SUBSCRIBE,))
-_EVENT_BYTE: Final = EVENT_MARK.encode()
+from bus.wants import Demand, Wants
 
 
 class Publisher:
     """Publishes frames and reports demand. Made inside a running event loop.
 
-    Every frame also goes to each of `lanes` (`bus.transport`), which are closed with it. With
-    `lossless`, `relay` says that a consumer is full in place of losing its frames; for
+    With a `lane` (`bus.transport`), which is closed with it, every frame goes there, and to the
+    socket only what somebody wants from the socket.
+    With `lossless`, `relay` says that a consumer is full in place of losing its frames; for
     sources that can wait. A live one cannot.
     """
 
@@ -45,7 +41,7 @@ class Publisher:
         secret: Secret,
         on_demand: Callable[[list[Demand]], None],
         clock: Clock | None = None,
-        lanes: Sequence[Sender] = (),
+        lane: Sender | None = None,
         lossless: bool = False,
     ) -> None:
         self.adapter = adapter
@@ -53,7 +49,7 @@ class Publisher:
         self.published_total = 0
         self._event_topic = event_topic(adapter)
         self._sequences: dict[bytes, int] = {}
-        self._demanded_topics: set[bytes] = set()
+        self._wants = Wants(self._event_topic)
         self._state = b""
         self._on_demand = on_demand
         self._clock = clock or SystemClock()
@@ -63,7 +59,7 @@ class Publisher:
         self.endpoint = sockets.bound_endpoint(self._socket)
         # Past the library's Python layer, for whose options there is no use here.
         self._send: Callable[[bytes, int], object] = super(zmq.Socket, self._socket).send
-        self._lanes = lanes
+        self._lane = lane
         #: Frames that no consumer may miss and that one had no room for; only when lossless.
         self._late: deque[bytes] = deque()
         self._drain = Drain(self._socket, self._socket.recv, self._demanded)
@@ -101,27 +97,37 @@ class Publisher:
         self.publish_event(payload, received_ns)
 
     @property
+    def lane(self) -> str:
+        """Where readers find the lane; empty without one."""
+        return self._lane.path if self._lane is not None else ""
+
+    @property
     def topics(self) -> int:
         """How many topics are in demand."""
-        return len(self._demanded_topics)
+        return len(self._wants.topics)
 
     @property
     def topics_seen(self) -> int:
         """How many of them have had a tick from this generation."""
-        return sum(topic in self._sequences for topic in self._demanded_topics)
+        return sum(topic in self._sequences for topic in self._wants.topics)
 
     def close(self) -> None:
         """Say that this was all, flush for at most the linger time, give the port back."""
         self.publish_event(encode_event(EndOfStream()), self._clock.unix_ns())
+        if self._lane is not None:
+            self._lane.close()
         self._drain.close()
         self._socket.close()
-        for lane in self._lanes:
-            lane.close()
 
     def _emit(self, topic: bytes, kind: Kind, flags: int, received_ns: int, payload: bytes) -> None:
         sequence = self._sequences.get(topic, 0) + 1
         self._sequences[topic] = sequence
         frame = frames.encode(topic, kind, flags, self.generation, sequence, received_ns, payload)
+        if self._lane is not None:
+            self._lane.send(frame)
+            if kind is Kind.TICK and not self._wants.from_socket(topic):
+                self.published_total += 1
+                return
         if self._late or not self._offer(frame):
             self._late.append(frame)
 
@@ -133,21 +139,15 @@ class Publisher:
             return False
         finally:
             self._drain.kick()  # the send may have eaten the edge that announced a subscription
-        for lane in self._lanes:
-            lane.send(frame)
         self.published_total += 1
         return True
 
     def _demanded(self, batch: list[bytes]) -> None:
-        """Subscription messages: 0x01 topic, or 0x00 topic. Taps and events are no demand."""
-        demands = [
-            Demand(message[1:], message[0] == _SUBSCRIBE)
-            for message in batch
-            if message.endswith(NUL) and len(message) > 2 and message[1:2] != _EVENT_BYTE
-        ]
-        if self._state and _SUBSCRIBE_BYTE + self._event_topic in batch:
+        asked = self._wants.take(batch)
+        if self._lane is not None:
+            for bell, wanted in asked.bells:
+                self._lane.bell(bell, wanted)
+        if self._state and asked.events:
             self.publish_event(self._state, self._clock.unix_ns())
-        for topic, wanted in demands:
-            (self._demanded_topics.add if wanted else self._demanded_topics.discard)(topic)
-        if demands:
-            self._on_demand(demands)
+        if asked.demands:
+            self._on_demand(asked.demands)

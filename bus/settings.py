@@ -45,6 +45,8 @@ class AdapterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_rss_mb: Positive | None = None
     #: Keep a second session, connected and subscribed, that takes over at once.
     standby: bool = False
+    #: Whether it publishes in shared memory, too; as `[bus]` says when left out.
+    shared_memory: bool | None = None
     #: Whether clients are told of the account's orders, where the broker pushes them.
     orders: bool = True
     #: What the broker's own module asks for, beside all this; those of other machines and
@@ -53,6 +55,15 @@ class AdapterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     #: Whose account it is: only this user is told of its orders. Empty: every user whose role
     #: may have orders and whom this adapter feeds.
     user: str = ""
+
+
+class BusSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[bus]`: how ticks travel between the processes."""
+
+    #: Whether adapters publish in shared memory, too, for consumers on the same machine. Linux.
+    shared_memory: bool = False
+    #: MiB of it per adapter: what a reader may fall behind before it loses ticks.
+    shared_memory_mib: Annotated[int, Meta(ge=16, le=1024)] = 16
 
 
 class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +80,8 @@ class AdapterBootstrap(Struct, frozen=True, kw_only=True):
     market: MarketSettings = MarketSettings()
     #: Directory for the instrument master; kept in memory only when empty.
     state: str = ""
+    #: MiB of shared memory to publish in; 0: none.
+    lane_mib: int = 0
 
 
 class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
@@ -31,12 +30,13 @@ from bus.events import (
 )
 from bus.frames import Frame, Kind
 from bus.joint import Joint
+from bus.lane.receiving import lane_or_zeromq
 from bus.loss import LossCounter
 from bus.messages import PublisherEntry
 from bus.secret import Secret
 from bus.splice import Splice
 from bus.topics import WELCOME_TOPIC, event_topic
-from bus.transport import Connect, ZeroMq
+from bus.transport import Connect
 
 EVERYTHING: Final = b""
 _WELCOME: Final = WELCOME_TOPIC[:-1]
@@ -69,6 +69,10 @@ class Feed:
     def unsubscribe(self, topic: bytes) -> None:
         self._receiver.unsubscribe(topic)
         self.loss.forget(topic[:-1])
+
+    def poll(self) -> None:
+        """Take what is there now, without waiting for the event loop."""
+        self._receiver.poll()
 
     def close(self) -> None:
         self._receiver.close()
@@ -107,8 +111,8 @@ class Subscriber:
     """All feeds of one consumer. Made inside a running event loop.
 
     `on_frames(feed, frames)` gets each batch, in order per publisher. With `tap` the
-    consumer gets whatever flows and causes no demand. `connect` is the transport; ZeroMQ
-    when left out.
+    consumer gets whatever flows and causes no demand. `connect` is the transport; the
+    publisher's lane where it has one, else ZeroMQ, when left out.
     """
 
     def __init__(
@@ -121,7 +125,7 @@ class Subscriber:
         clock: Clock | None = None,
         connect: Connect | None = None,
     ) -> None:
-        self._connect = connect or partial(ZeroMq, context)
+        self._connect = connect or lane_or_zeromq(context, secret)
         self._secret = secret
         self._on_frames = on_frames
         self._tap = tap
@@ -150,6 +154,7 @@ class Subscriber:
         """Connect to what the directory now lists, and leave what it no longer lists."""
         listed = {(entry.adapter, entry.generation): entry for entry in directory}
         for key in [key for key in self._feeds if key not in listed]:
+            self._feeds[key].poll()
             feed = self._feeds.pop(key)
             self._closed_lost_total += feed.loss.lost_total
             self._ended(feed)

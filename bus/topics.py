@@ -12,6 +12,10 @@ such a symbol.
 On the wire a topic ends in NUL, so that a subscription to it can never match a longer one.
 A subscription that ends in NUL is *demand*; any shorter prefix is a *tap*. Topics that
 begin with `@` are the publisher's own events, not instruments.
+
+Consumers on the shared-memory lane (`bus.lane`) tell the publisher by two more kinds of
+subscription, to which no frame ever matches: `~` and a topic is demand for what arrives on the
+lane, `!` and a name is a bell to ring.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ from bus.errors import TopicError
 
 NUL: Final = b"\x00"
 EVENT_MARK: Final = "@"
+LANE_MARK: Final = b"~"
+BELL_MARK: Final = b"!"
 
 #: OpenAlgo's exchange codes. A new one is added here and nowhere else.
 EXCHANGES: Final = (
@@ -145,6 +151,16 @@ def broker_word(adapter: str) -> str:
 def event_topic(adapter: str) -> bytes:
     """The topic, on the wire, of the events that an adapter publishes about itself."""
     return f"{EVENT_MARK}{adapter}".encode() + NUL
+
+
+def lane_topic(topic: bytes) -> bytes:
+    """What a consumer on the lane subscribes to for a topic (ending in NUL)."""
+    return LANE_MARK + topic
+
+
+def bell_topic(bell: str) -> bytes:
+    """What a consumer that sleeps beside the lane subscribes to."""
+    return BELL_MARK + bell.encode() + NUL
 
 
 #: The topic, on the wire, of a publisher's welcome.

@@ -1,8 +1,8 @@
 """What carries frames from a publisher to a consumer, and ZeroMQ, which always does.
 
 ZeroMQ also carries what only it can: demand and the signed welcome. A further transport on
-the same host (shared memory) is a `Sender` that the publisher is given as a *lane*, and a
-`Connect` that the consumer's `Subscriber` is given in place of `ZeroMq`. Frames are whole
+the same host (`bus.lane`) is a `Sender` that the publisher is given as its *lane*, and a
+`Connect` that takes the place of `ZeroMq` in a consumer's `Subscriber`. Frames are whole
 (`bus.frames`): nothing above a transport knows which one they came by.
 """
 
@@ -24,8 +24,17 @@ OnBatch: TypeAlias = Callable[[list[bytes]], None]
 class Sender(Protocol):
     """The publisher's end of a further transport: one writer, any number of readers."""
 
+    @property
+    def path(self) -> str:
+        """Where readers find it (`PublisherEntry.lane`)."""
+        ...
+
     def send(self, frame: bytes) -> None:
         """Never blocks; a reader too slow for it sees a hole in the sequences."""
+        ...
+
+    def bell(self, name: str, wanted: bool) -> None:
+        """A reader wants to be woken by this name, or no longer."""
         ...
 
     def close(self) -> None:
@@ -44,6 +53,11 @@ class Receiver(Protocol):
         ...
 
     def unsubscribe(self, topic: bytes) -> None: ...
+
+    def poll(self) -> None:
+        """Hand on what is there now, without waiting for the event loop: for those that spin,
+        and at the end, since a writer that died may have left something."""
+        ...
 
     def close(self) -> None: ...
 
@@ -69,6 +83,9 @@ class ZeroMq:
     def unsubscribe(self, topic: bytes) -> None:
         self._socket.unsubscribe(topic)
         self._drain.kick()
+
+    def poll(self) -> None:
+        self._drain.read()
 
     def close(self) -> None:
         self._drain.close()

@@ -19,7 +19,6 @@ from bus.settings import (
     AdapterEntry,
     AdapterSettings,
     ConsoleBootstrap,
-    MarketSettings,
     ProxyBootstrap,
     SimulatorSettings,
 )
@@ -51,7 +50,7 @@ def processes(
     }
     living = {name: existing.get(name, made) for name, made in simulators.items()}
     adapters = [
-        _adapter(name, settings, config.market, living, vault, paths, random)
+        _adapter(name, settings, config, living, vault, paths, random)
         for name, settings in config.adapters.items()
     ]
     entries = [AdapterEntry(name, a.broker, a.user) for name, a in config.adapters.items()]
@@ -138,7 +137,7 @@ def _simulator(
 def _adapter(
     name: str,
     settings: AdapterSettings,
-    market: MarketSettings,
+    config: Config,
     simulators: dict[str, Managed],
     vault: Vault,
     paths: StatePaths,
@@ -155,7 +154,15 @@ def _adapter(
                 lambda address: address.replace("ws://", "http://") + "/instruments",
             ),
         )
-        return AdapterBootstrap(adapter=adapter, market=market, state=str(paths.instruments))
+        on_lane = (
+            config.bus.shared_memory if adapter.shared_memory is None else adapter.shared_memory
+        )
+        return AdapterBootstrap(
+            adapter=adapter,
+            market=config.market,
+            state=str(paths.instruments),
+            lane_mib=config.bus.shared_memory_mib if on_lane else 0,
+        )
 
     managed = Managed(name, "adapter", current, paths.log(name), random)
     managed.broker, managed.keeps_standby = settings.broker, settings.standby

@@ -13,6 +13,7 @@ from bus.messages import (
     Acknowledge,
     Clients,
     Directory,
+    Follow,
     FromProcess,
     Heartbeat,
     Hello,
@@ -66,6 +67,8 @@ class Hearing:
         self._listener = listener
         self._clock = clock
         self._directory: list[PublisherEntry] = []
+        #: Programs of the user's own that want it, too.
+        self._followers: set[bytes] = set()
         self._server = ControlServer(
             context,
             secret=secret,
@@ -91,6 +94,11 @@ class Hearing:
         self._directory = entries
         for process in self._fleet.all:
             self.tell(process, Directory(entries))
+        self._followers = {
+            follower
+            for follower in self._followers
+            if self._server.send(follower, Directory(entries))
+        }
 
     def _tell_directory(self, identity: bytes) -> None:
         """Not before all are adopted: who is not listed is left by its consumers."""
@@ -98,6 +106,10 @@ class Hearing:
             self._server.send(identity, Directory(self._directory))
 
     def _on_message(self, identity: bytes, message: FromProcess) -> None:
+        if isinstance(message, Follow):
+            self._followers.add(identity)
+            self._server.send(identity, Directory(self._directory))
+            return
         now = self._clock.monotonic()
         process = self._fleet.find(message.name, message.generation)
         if process is None:

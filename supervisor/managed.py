@@ -56,6 +56,8 @@ class Managed:
         self.endpoint = ""
         #: Where one that is no adapter publishes events.
         self.publishes = ""
+        #: Where it publishes in shared memory, too.
+        self.lane = ""
         #: The last one it had, also while it is down.
         self.last_endpoint = ""
         self.stats: Stats = {}
@@ -111,7 +113,7 @@ class Managed:
             orphan_grace_s=orphan_grace_s,
             settings=msgspec.Raw(msgspec.json.encode(self._told(), enc_hook=encode_secret)),
         )
-        self.endpoint, self.publishes = "", ""
+        self.endpoint, self.publishes, self.lane = "", "", ""
         self.stats, self.latency = {}, None
         self.handle = spawner.spawn(MODULES[self.role], boot, self._log)
 
@@ -124,13 +126,16 @@ class Managed:
     def adopt(self, hello: Hello, handle: Handle, restarts: int, age_s: float, now: float) -> None:
         self.lifecycle.adopt(now, generation=hello.generation, restarts=restarts, age_s=age_s)
         self.handle = handle
-        self.publishes = hello.publishes
-        self.endpoint = self.last_endpoint = hello.endpoint
+        self._found(hello)
 
     def hello(self, hello: Hello, now: float) -> None:
-        self.publishes = hello.publishes
-        self.endpoint = self.last_endpoint = hello.endpoint
+        self._found(hello)
         self.lifecycle.hello(now)
+
+    def _found(self, hello: Hello) -> None:
+        """Where it is."""
+        self.endpoint = self.last_endpoint = hello.endpoint
+        self.publishes, self.lane = hello.publishes, hello.lane
 
     def heartbeat(self, beat: Heartbeat, now: float) -> None:
         self.stats, self.latency = beat.stats, beat.latency
@@ -170,7 +175,8 @@ class Managed:
         endpoint = self.endpoint if ticks else self.publishes
         if self.lifecycle.state not in SERVING or not endpoint:
             return None
-        return PublisherEntry(self.name, self.lifecycle.generation, endpoint, self.broker, ticks)
+        generation = self.lifecycle.generation
+        return PublisherEntry(self.name, generation, endpoint, self.broker, ticks, lane=self.lane)
 
     def record(self) -> ProcessRecord | None:
         """What a later supervisor needs to know of it; None while there is no process."""

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from bus.lane.memory import SUPPORTED
 from bus.settings import AdapterSettings
 from supervisor.config import Config
 
@@ -36,6 +37,10 @@ def problems(
         else:
             hint = _hint(adapter.broker, brokers)
             found.append(f"adapters.{name}.broker: no broker {adapter.broker!r}; {hint}")
+        if adapter.shared_memory and not SUPPORTED:
+            found.append(f"adapters.{name}.shared_memory: needs Linux; leave it out")
+    if config.bus.shared_memory and not SUPPORTED:
+        found.append("bus.shared_memory: needs Linux; leave it out")
     if not config.adapters:
         found.append("adapters: there is none; add an [adapters.NAME] table, or use --demo")
     if check_port:

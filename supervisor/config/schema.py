@@ -11,6 +11,7 @@ from msgspec import Struct
 from bus.access import AccessSettings, JwtSettings, LimitSettings, OpenAlgoSettings, RoleSettings
 from bus.settings import (
     AdapterSettings,
+    BusSettings,
     ConsoleSettings,
     MarketDataSettings,
     MarketSettings,
@@ -61,6 +62,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     market: MarketSettings = MarketSettings()
     routing: RoutingSettings = RoutingSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    bus: BusSettings = BusSettings()
     tap: TapSettings = TapSettings()
     recorder: RecorderSettings = RecorderSettings()
     console: ConsoleSettings = ConsoleSettings()

@@ -19,6 +19,8 @@ INFY = Topic.make("zerodha", "NSE", "INFY", Mode.LTP)
 class Lane:
     """Both ends of a transport in memory."""
 
+    path = "here"
+
     def __init__(self):
         self.readers = []
         self.closed = False
@@ -26,6 +28,9 @@ class Lane:
     def send(self, frame):
         for reader in self.readers:
             reader.take(frame)
+
+    def bell(self, name, wanted):
+        raise AssertionError("nobody sleeps here")
 
     def close(self):
         self.closed = True
@@ -51,6 +56,9 @@ class LaneReader:
         if frame.startswith(tuple(self.prefixes)):
             self.on_batch([frame])
 
+    def poll(self):
+        pass
+
     def close(self):
         self.lane.readers.remove(self)
 
@@ -65,7 +73,7 @@ def test_frames_come_by_a_lane_as_they_come_by_zeromq():
             generation=3,
             secret=SECRET,
             on_demand=lambda _: None,
-            lanes=[lane],
+            lane=lane,
         )
         subscriber = Subscriber(
             context,

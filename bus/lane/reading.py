@@ -1,0 +1,146 @@
+"""A consumer's ends of the lane: one for a thread, one for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from bus import frames, welcome
+from bus.errors import FrameError, LaneError
+from bus.lane.doorbell import Doorbell
+from bus.lane.memory import attach
+from bus.lane.ring import RESERVED, Reader
+from bus.lane.writing import owner
+from bus.messages import PublisherEntry
+from bus.secret import Secret
+
+#: Frames handed on per loop turn, so that other work of the loop gets its share.
+BUDGET: Final = 512
+
+
+class LaneReadStats(Struct, frozen=True):
+    """What a reader read, and what the writer overwrote before it could."""
+
+    messages: int
+    lost: int
+
+
+class LaneReader:
+    """Frames of one publisher generation, from now on. Not for several threads at once.
+
+    Its bell rings once its owner has subscribed to `topics.bell_topic(reader.bell)` at the
+    publisher; a reader that spins needs none.
+
+    Raises:
+        LaneError: the memory is gone, elsewhere, or another's.
+    """
+
+    def __init__(self, entry: PublisherEntry, secret: Secret) -> None:
+        self._map = attach(entry.lane)
+        #: The publisher's welcome frame.
+        self.welcome = owner(self._map[:RESERVED])
+        if not _is_genuine(self.welcome, entry, secret):
+            self._map.close()
+            raise LaneError(f"the shared memory {entry.lane} is not {entry.adapter}'s")
+        self._ring = Reader(self._map)
+        self._bell = Doorbell()
+        self.bell = self._bell.name
+        #: The next frames; empty when there are none. Never waits.
+        self.read = self._ring.read
+        self._first = self._ring.next
+
+    @property
+    def stats(self) -> LaneReadStats:
+        lost = self._ring.lost_total
+        return LaneReadStats(self._ring.next - self._first - lost, lost)
+
+    def fileno(self) -> int:
+        """Readable when there is something to read, or was."""
+        return self._bell.fileno()
+
+    def wait(self, timeout_s: float, *, spin_s: float = 0.0) -> list[bytes]:
+        """The next frames, as soon as there are any; empty after the time-out.
+
+        A reader that spins burns a core to learn of a frame within microseconds; it goes to
+        sleep after `spin_s` without one.
+        """
+        found = self.read()
+        began = time.monotonic()
+        while not found and time.monotonic() - began < spin_s:
+            found = self.read()
+        while not found:
+            self._bell.silence()  # first: what is written after this rings again
+            found = self.read()
+            left = began + timeout_s - time.monotonic()
+            if found or left <= 0:
+                break
+            self._bell.wait(left)
+        return found
+
+    def silence(self) -> None:
+        """Take the rings so far; what is written later rings again."""
+        self._bell.silence()
+
+    def close(self) -> None:
+        self._bell.close()
+        self._ring.close()
+        self._map.close()
+
+
+class LaneDrain:
+    """Hands batches from a lane to `on_batch`, in the running event loop."""
+
+    def __init__(self, reader: LaneReader, on_batch: Callable[[list[bytes]], None]) -> None:
+        self._reader = reader
+        self._on_batch = on_batch
+        self._loop = asyncio.get_running_loop()
+        self._scheduled = False
+        self._closed = False
+        self._loop.add_reader(reader.fileno(), self.read)
+        self.kick()
+
+    def kick(self) -> None:
+        """Look at the memory in the next loop turn."""
+        if not self._scheduled and not self._closed:
+            self._scheduled = True
+            self._loop.call_soon(self._kicked)
+
+    def close(self) -> None:
+        """Stop reading; the reader is the caller's to close."""
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._reader.fileno())
+
+    def read(self) -> None:
+        """Take what is there now, at most a budget of it and a block."""
+        self._reader.silence()
+        batch: list[bytes] = []
+        while found := self._reader.read():
+            batch += found
+            if len(batch) >= BUDGET:
+                self.kick()
+                break
+        if batch:
+            self._on_batch(batch)
+
+    def poll(self) -> None:
+        """Take all that is there now; rings are left for later."""
+        while batch := self._reader.read():
+            self._on_batch(batch)
+
+    def _kicked(self) -> None:
+        self._scheduled = False
+        if not self._closed:
+            self.read()
+
+
+def _is_genuine(greeting: bytes, entry: PublisherEntry, secret: Secret) -> bool:
+    try:
+        frame = frames.decode(greeting)
+    except FrameError:
+        return False
+    return welcome.is_genuine(frame.payload, secret, entry.adapter, entry.generation)
