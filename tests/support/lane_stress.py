@@ -16,7 +16,6 @@ from pathlib import Path
 
 from bus import welcome
 from bus.errors import LaneError
-from bus.lane.doorbell import _PREFIX
 from bus.lane.reading import LaneReader
 from bus.lane.writing import LaneWriter
 from bus.messages import PublisherEntry
@@ -40,7 +39,9 @@ class Found:
     read: int = 0
     lost: int = 0
     wrong: list[str] = field(default_factory=list)
-    bells_left: int = 0
+    #: Names of the readers' bells.
+    bells: set[str] = field(default_factory=set)
+    bells_left: set[str] = field(default_factory=set)
 
 
 def write(generation, seed):
@@ -60,6 +61,7 @@ def write(generation, seed):
 def read(path, generation, slow):
     """A reader's life: says what it read, line by line, until it is killed or the writer is."""
     reader = LaneReader(PublisherEntry("stress", generation, "", lane=path), SECRET)
+    print("bell", reader.bell, flush=True)
     first, lost_before, told = reader._ring.next, 0, time.monotonic()
     idle_since = time.monotonic()
     while time.monotonic() - idle_since < 0.3:
@@ -86,7 +88,9 @@ def _reap(process, found):
     process.kill()
     told = deque(maxlen=1)
     for line in process.communicate()[0].splitlines():
-        if line.startswith("wrong"):
+        if line.startswith("bell"):
+            found.bells.add(line.split()[1])
+        elif line.startswith("wrong"):
             found.wrong.append(line)
         elif line.startswith("read"):
             told.append(line.split())
@@ -98,7 +102,6 @@ def _reap(process, found):
 def stress(seconds, seed):
     print(f"seed {seed}")
     chance, found, generation = random.Random(seed), Found(), 0
-    bells_before = _bells()
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         generation += 1
@@ -116,15 +119,9 @@ def stress(seconds, seed):
         time.sleep(0.1)
         for reader in readers:
             _reap(reader, found)
-    found.bells_left = len(_bells() - bells_before)
+    living = Path("/proc/net/unix").read_text()
+    found.bells_left = {bell for bell in found.bells if bell in living}
     return found
-
-
-def _bells():
-    mark = _PREFIX.replace("\0", "@")
-    return {
-        line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if mark in line
-    }
 
 
 def main():
@@ -140,7 +137,11 @@ def main():
         parser.add_argument("--seconds", type=float, default=60.0)
         parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
         options = parser.parse_args()
-        print(stress(options.seconds, options.seed))
+        found = stress(options.seconds, options.seed)
+        print(
+            f"{found.kills} kills, {found.read} messages read, {found.lost} overwritten, "
+            f"{len(found.wrong)} wrong, {len(found.bells_left)} of {len(found.bells)} bells left"
+        )
 
 
 if __name__ == "__main__":
