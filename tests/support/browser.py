@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import time
 
 import node_env
 
@@ -23,7 +24,32 @@ def _executable():
 
 
 class Page:
-    """One page; `page.click("text=Log in")` and the like are Playwright's calls, by its names."""
+    """A tab; `page.click("text=Log in")` and the like are Playwright's calls, by its names.
+
+    What `tests/peers/console/bridge.mjs` has beside them is called the same way.
+    """
+
+    def __init__(self, bridge, number):
+        self._bridge = bridge
+        self._number = number
+
+    def __getattr__(self, call):
+        return lambda *args: self._bridge.ask(call, args, self._number)
+
+    def wait(self, condition, timeout_s=45):
+        """For a JavaScript expression to be true.
+
+        Asked from outside: Playwright's own way evaluates text inside the page, which a strict
+        security policy forbids.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.evaluate(f"Boolean({condition})"):
+            assert time.monotonic() < deadline, f"{condition}\n{self.innerText('body')}"
+            time.sleep(0.05)
+
+
+class Browser:
+    """One Chromium with its tabs, which share a session."""
 
     def __init__(self):
         folder = node_env.packages("console")
@@ -33,7 +59,7 @@ class Page:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.version = self._answer()
+        self._answer("start")
 
     def __enter__(self):
         return self
@@ -47,25 +73,18 @@ class Page:
             self._process.wait()
         self._process.stdout.close()
 
-    def __getattr__(self, call):
-        def invoke(*args):
-            self._process.stdin.write(json.dumps({"call": call, "args": args}) + "\n")
-            self._process.stdin.flush()
-            return self._answer()
+    def tab(self, number=0):
+        return Page(self, number)
 
-        return invoke
+    def ask(self, call, args, page):
+        line = json.dumps({"call": call, "args": args, "page": page})
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        return self._answer(f"{call} {args}")
 
-    def wait(self, condition, timeout_s=45):
-        """For a JavaScript expression to be true."""
-        self.waitForFunction(condition, None, {"timeout": timeout_s * 1000})
-
-    def _answer(self):
+    def _answer(self, what):
         line = self._process.stdout.readline()
-        assert line, "the browser's process ended"
+        assert line, f"the browser's process ended at {what}"
         answer = json.loads(line)
-        if "error" in answer:
-            raise AssertionError(f"{answer['error']}\non {self._url()}")
+        assert "error" not in answer, f"{what}: {answer['error']}"
         return answer["result"]
-
-    def _url(self):
-        return "this page"

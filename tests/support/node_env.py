@@ -23,8 +23,8 @@ def packages(name: str) -> Path:
     Raises:
         RuntimeError: the packages cannot be installed; the text is npm's.
     """
-    lock = FOLDER / name / "package-lock.json"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    files = sorted(file for file in (FOLDER / name).iterdir() if file.is_file())
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     root = Path(sys.prefix) / "peers"
     root.mkdir(exist_ok=True)
     folder = root / f"node-{name}-{digest}"

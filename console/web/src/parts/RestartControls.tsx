@@ -2,8 +2,6 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { restart as ask } from "../api.js";
 import type { LiveFeed, Process, Restart } from "../live.js";
 
-/** These can run twice for a while, so nothing is missed. */
-const HANDED_OVER = new Set(["adapter", "marketdata"]);
 
 export function RestartControls(props: {
   readonly process: Process;
@@ -13,7 +11,11 @@ export function RestartControls(props: {
   const { process, feed, restart } = props;
   const [asking, setAsking] = useState(false);
   const under = restart !== undefined && !restart.over;
-  const handsOver = HANDED_OVER.has(process.role) && process.state === "running";
+  // An adapter can run twice for a while, so nothing is missed, where its broker allows it.
+  const handsOver =
+    process.role === "adapter" &&
+    process.state === "running" &&
+    process.stats["may_overlap"] !== false;
   if (process.role === "console") return <span className="dim small">this page</span>;
 
   const begin = (hard: boolean): void => {
