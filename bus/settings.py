@@ -129,6 +129,9 @@ class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     #: What `GET /api/websocket/config` tells browsers to connect to; the address served when
     #: empty.
     public_url: str = ""
+    #: The file by which OpenAlgo's health page learns that a proxy lives; that of the install
+    #: of `[openalgo] env_file` when empty, none when `off`.
+    stats_file: str = ""
 
 
 class AdapterEntry(Struct, frozen=True):

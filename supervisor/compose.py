@@ -61,6 +61,7 @@ def processes(
         access=config.access,
         routing=config.routing,
         market=config.market,
+        stats_path=config.proxy.stats_file,
     )
     made = [
         *simulators.values(),

@@ -24,6 +24,7 @@ OPENALGO_VARIABLES: Final = {
     "WS_PING_TIMEOUT": ("proxy", "ping_timeout_s"),
     "WEBSOCKET_URL": ("proxy", "public_url"),
     "VALID_BROKERS": ("proxy", "brokers"),
+    "WS_PROXY_STATS_FILE": ("proxy", "stats_file"),
     "ZMQ_HOST": ("tap", "host"),
     "ZMQ_PORT": ("tap", "port"),
     "MAX_SYMBOLS_PER_WEBSOCKET": ("adapters", "symbols_per_connection"),

@@ -10,9 +10,12 @@ import msgspec
 
 from bus.access import OpenAlgoSettings
 from bus.secret import Secret
+from supervisor.config.schema import Config
 
 _SQLITE: Final = "sqlite:///"
 _DATABASE: Final = "sqlite:///db/openalgo.db"
+#: Relative to that install.
+_STATS_FILE: Final = "log/ws_proxy_stats.json"
 _MIN_PEPPER_LENGTH: Final = 32
 #: A credential that is that of today's login to the broker; a user may follow.
 LOGIN: Final = "openalgo:"
@@ -69,6 +72,23 @@ def complete(
         broker_api_key=app,
         bus=_bus(settings.bus, known),
     )
+
+
+def stats_file(config: Config, base: Path) -> str:
+    """Where OpenAlgo's health page looks for figures of the proxy; empty: nowhere."""
+    named = config.proxy.stats_file
+    if named == OFF:
+        return ""
+    if named:
+        return str((base / named).absolute())
+    if not config.openalgo.env_file:
+        return ""
+    env_file = (base / config.openalgo.env_file).absolute()
+    try:
+        known = read_env(env_file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):  # `complete` says so
+        return ""
+    return str(env_file.parent / (known.get("WS_PROXY_STATS_FILE") or _STATS_FILE))
 
 
 def login_user(value: Secret) -> str | None:

@@ -60,6 +60,7 @@ def resolve(
                 config.proxy.tls_certificate, "proxy.tls_certificate", base, problems
             ),
             tls_key=_file(config.proxy.tls_key, "proxy.tls_key", base, problems),
+            stats_file=openalgo.stats_file(config, base),
         ),
         openalgo=openalgo_settings(config, base, environ, problems),
         jwt=_jwt(config.jwt, base, environ, problems),

@@ -1,5 +1,6 @@
 """A broker login in OpenAlgo reaches the adapter by itself, and no client notices."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -118,6 +119,9 @@ def test_a_refused_login_leaves_the_adapter_as_it_is(beside_openalgo):
 
 def test_a_supervisor_that_died_does_not_hand_over_what_is_in_use(beside_openalgo):
     one = beside_openalgo().up()
+    stats = one.folder / "install" / "log" / "ws_proxy_stats.json"  # for its health page
+    one.wait_for(stats.exists)
+    assert json.loads(stats.read_text())["brokers"] == ["zerodha"]
     pid = one.process("zerodha")["pid"]
     os.kill(one.status()["supervisor"]["pid"], 9)
     one.wait_for(lambda: one.run("status", check=False).returncode == 3)

@@ -116,6 +116,30 @@ def test_env_file_of_the_install_is_all_that_must_be_named(load, install):
     assert found.bus == "tcp://127.0.0.1:5999"
 
 
+@pytest.mark.parametrize(
+    ("proxy", "variables", "told", "expected"),
+    [
+        ("", {}, "", "oa/log/ws_proxy_stats.json"),
+        ("", {}, "WS_PROXY_STATS_FILE = 'log/mine.json'\n", "oa/log/mine.json"),
+        ('stats_file = "mine.json"', {}, "", "mine.json"),
+        ("", {"WS_PROXY_STATS_FILE": "there.json"}, "", "there.json"),
+        ('stats_file = "off"', {"WS_PROXY_STATS_FILE": "there.json"}, "", ""),
+    ],
+)
+def test_the_health_page_of_the_install_is_told_that_the_proxy_lives(
+    load, install, tmp_path, proxy, variables, told, expected
+):
+    with (install / ".env").open("a") as env_file:
+        env_file.write(told)
+    text = f'[openalgo]\nenv_file = "oa/.env"\n[proxy]\n{proxy}\n'
+    found = load(text, variables).proxy.stats_file
+    assert found == (str(tmp_path / expected) if expected else "")
+
+
+def test_without_an_install_no_stats_file_is_written(load):
+    assert load("").proxy.stats_file == ""
+
+
 @pytest.mark.usefixtures("install")
 def test_file_decides_what_it_says_itself(load, tmp_path):
     (tmp_path / "copy.db").touch()
