@@ -51,6 +51,20 @@ def data_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def openalgo_database() -> Path:
+    """A database that OpenAlgo's own code wrote, beside the recorded data; to be copied."""
+    named = os.environ.get("OPENALGO_STREAM_TEST_DATA")
+    shared = Path(named).parent if named else ROOT.parent / "shared"
+    path = shared / "protocol" / "openalgo-fixture.db"
+    if not path.exists():
+        reason = f"no database of an OpenAlgo install at {path}"
+        if os.environ.get("OPENALGO_STREAM_REQUIRE_DATA"):
+            pytest.fail(reason)
+        pytest.skip(f"NOT RUN: {reason}")
+    return path
+
+
 @pytest.fixture
 def seeded() -> random.Random:
     return random.Random(SEED)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sqlite3
 import time
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +18,6 @@ from identity.openalgo_secrets import OpenAlgoSecrets
 from identity.recent import Recent
 from identity.scopes import Roles
 
-ROOT = Path(__file__).resolve().parents[2]
-_DATA = os.environ.get("OPENALGO_STREAM_TEST_DATA")
-FIXTURE = (
-    (Path(_DATA).parent if _DATA else ROOT.parent / "shared") / "protocol" / "openalgo-fixture.db"
-)
 PEPPER = Secret("fixture-pepper-0123456789abcdef0123456789abcdef0123456789abcdef00")
 SALT = Secret("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
 KEYS = {
@@ -38,14 +31,12 @@ LEGACY_TOKEN = (
     "GUAxVoJIn9jThcZ6YbePwmY4DEeE="
 )
 
-pytestmark = pytest.mark.skipif(not FIXTURE.exists(), reason=f"no {FIXTURE}")
-
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path, openalgo_database):
     path = tmp_path / "openalgo" / "openalgo.db"
     path.parent.mkdir()
-    shutil.copy(FIXTURE, path)
+    shutil.copy(openalgo_database, path)
     path.chmod(0o600)
     return path
 
@@ -206,11 +197,13 @@ def test_logout_and_login_change_the_broker_and_keep_the_identity(users, databas
     users(scenario)
 
 
-def test_database_that_goes_away_or_is_replaced_is_followed(users, database, tmp_path, caplog):
+def test_database_that_goes_away_or_is_replaced_is_followed(
+    users, database, openalgo_database, tmp_path, caplog
+):
     async def scenario(authority):
         identity = authority.verify(KEYS["alice"])
         backup = tmp_path / "backup.db"
-        shutil.copy(FIXTURE, backup)
+        shutil.copy(openalgo_database, backup)
         backup.chmod(0o600)
         change(backup, "DELETE FROM api_keys WHERE user_id = 'alice'")
         database.unlink()

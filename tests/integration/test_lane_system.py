@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tally import SYMBOLS, Counting
+from tally import SYMBOLS, Counting, market
 
 pytestmark = [
     pytest.mark.process,
@@ -14,20 +14,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the lane needs Linux"),
 ]
 
-MARKET = """
-[bus]
-shared_memory = true
-
-[simulators.sim]
-broker = "zerodha"
-market = "numbered"
-rate = 1000
-
-[adapters.zerodha]
-url = "simulator:sim"
-instruments = "simulator:sim"
-credentials = { api_key = "k", access_token = "t" }
-"""
+MARKET = "[bus]\nshared_memory = true\n" + market(1000)
 
 
 def reads_memory(pid):

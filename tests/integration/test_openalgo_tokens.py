@@ -4,27 +4,17 @@ import json
 import os
 import shutil
 import sqlite3
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from tally import SYMBOLS, Counting
 
-ROOT = Path(__file__).resolve().parents[2]
-_DATA = os.environ.get("OPENALGO_STREAM_TEST_DATA")
-FIXTURE = (
-    (Path(_DATA).parent if _DATA else ROOT.parent / "shared") / "protocol" / "openalgo-fixture.db"
-)
 #: As the fixture's own notes say; nothing of it is a real credential.
 PEPPER = "fixture-pepper-0123456789abcdef0123456789abcdef0123456789abcdef00"
 SALT = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 FERNET = Fernet(b"xtKRaTB-SRipPQ-kdzPnXWap-t1n8F957V7L9ArQaKE=")
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(not FIXTURE.exists(), reason=f"no {FIXTURE}"),
-]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
 CONFIG = """
 [openalgo]
@@ -44,12 +34,12 @@ credentials = {{ api_key = "openalgo:alice", access_token = "openalgo:alice" }}
 
 
 @pytest.fixture
-def beside_openalgo(system):
+def beside_openalgo(system, openalgo_database):
     def make(simulator=""):
         one = system(CONFIG.format(simulator=simulator))
         install = one.folder / "install"
         install.mkdir()
-        shutil.copy(FIXTURE, install / "openalgo.db")
+        shutil.copy(openalgo_database, install / "openalgo.db")
         (install / "openalgo.db").chmod(0o600)
         (install / ".env").write_text(
             "DATABASE_URL = 'sqlite:///openalgo.db'\n"

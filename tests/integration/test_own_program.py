@@ -8,23 +8,14 @@ from pathlib import Path
 
 import pytest
 from system import CLI
+from tally import market
 
 from bus import Subscriber
 from bus.errors import NoSystemError, TopicError
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
-MARKET = """
-[simulators.sim]
-broker = "zerodha"
-market = "numbered"
-rate = 1000
-
-[adapters.zerodha]
-url = "simulator:sim"
-instruments = "simulator:sim"
-credentials = { api_key = "k", access_token = "t" }
-"""
+MARKET = market(1000)
 LANE = "[bus]\nshared_memory = true\n"
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "examples" / "hot_strategy.py"
 SYMBOLS = [f"NSE:COUNT{n:02}" for n in range(10)]

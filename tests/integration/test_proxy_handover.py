@@ -8,7 +8,7 @@ import socket
 
 import psutil
 import pytest
-from tally import SYMBOLS, Counting
+from tally import SYMBOLS, everybody, market
 
 pytestmark = [
     pytest.mark.process,
@@ -17,31 +17,12 @@ pytestmark = [
 ]
 
 RESTARTS = int(os.environ.get("OPENALGO_STREAM_TEST_RESTARTS", "3"))
-MARKET = """
-[simulators.sim]
-broker = "zerodha"
-market = "numbered"
-rate = 2000
-
-[adapters.zerodha]
-url = "simulator:sim"
-instruments = "simulator:sim"
-credentials = { api_key = "k", access_token = "t" }
-"""
 
 
 def test_restarts_of_the_proxy_close_nobody_and_lose_nothing(system):
-    one = system(MARKET).up()
-    key = one.key()
-    clients = [
-        (Counting(one, key, SYMBOLS, mode=1), SYMBOLS),
-        *((Counting(one, key, SYMBOLS[n : n + 5], mode=1), SYMBOLS[n : n + 5]) for n in range(8)),
-        # Ends last: a symbol whose highest mode changes gets its last tick again, from the broker.
-        (Counting(one, key, SYMBOLS[:20], mode=2), SYMBOLS[:20]),
-    ]
-    one.wait_for(lambda: all(c.tally.received > 20 * len(wanted) for c, wanted in clients))
-    for client, _ in clients:
-        client.forget()
+    one = system(market()).up()
+    few = [(SYMBOLS[n : n + 5], 1) for n in range(8)]
+    clients = everybody(one, one.key(), (SYMBOLS, 1), *few, (SYMBOLS[:20], 2))
     for _ in range(RESTARTS):
         before = one.process("proxy")
         told = one.run("restart", "proxy").stdout
@@ -53,14 +34,14 @@ def test_restarts_of_the_proxy_close_nobody_and_lose_nothing(system):
         assert after["pid"] != before["pid"]
         assert after["endpoint"] == before["endpoint"]
         assert not psutil.pid_exists(before["pid"])
-    received = [client.tally.received for client, _ in clients]
+    received = [client.tally.received for client in clients]
     one.wait_for(
-        lambda: all(c.tally.received > r + 100 for (c, _), r in zip(clients, received, strict=True))
+        lambda: all(c.tally.received > r + 100 for c, r in zip(clients, received, strict=True))
     )
     stats = one.process("proxy")["stats"]
-    for client, symbols in clients:
+    for client in clients:
         client.stop()
         assert not client.closed
-        client.tally.assert_exactly_once(symbols)
+        client.tally.assert_exactly_once(client.symbols)
     assert (stats["clients"], stats["lost_total"], stats["arrival_lost_total"]) == (10, 0, 0)
     assert not list((one.folder / "state").glob("*.next"))

@@ -1,7 +1,6 @@
 """The unmodified `openalgo` package logs in with the key that its user has in OpenAlgo itself."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,11 +10,6 @@ import pytest
 pytestmark = [pytest.mark.peer, pytest.mark.process, pytest.mark.timeout(120)]
 
 CLIENT = Path(__file__).with_name("openalgo_client.py")
-ROOT = Path(__file__).resolve().parents[2]
-_DATA = os.environ.get("OPENALGO_STREAM_TEST_DATA")
-FIXTURE = (
-    (Path(_DATA).parent if _DATA else ROOT.parent / "shared") / "protocol" / "openalgo-fixture.db"
-)
 ALICE = "aaaaaaaa1f2e3d4c5b6a7988071625344352617000000000000000000000alic"
 ENV = """
 API_KEY_PEPPER = 'fixture-pepper-0123456789abcdef0123456789abcdef0123456789abcdef00'
@@ -35,13 +29,14 @@ credentials = { api_key = "k", access_token = "t" }
 """
 
 
-@pytest.mark.skipif(not FIXTURE.exists(), reason=f"no {FIXTURE}")
-def test_key_of_an_openalgo_install_works_with_no_second_set_up(system, peer_python):
+def test_key_of_an_openalgo_install_works_with_no_second_set_up(
+    system, peer_python, openalgo_database
+):
     one = system(CONFIG)
     install = one.folder / "install"
     (install / "db").mkdir(parents=True)
     (install / ".env").write_text(ENV)
-    shutil.copy(FIXTURE, install / "db" / "openalgo.db")
+    shutil.copy(openalgo_database, install / "db" / "openalgo.db")
     one.up()
     wanted = json.dumps({"ltp": [["NSE", "SBIN"]]})
     done = subprocess.run(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import sqlite3
 import time
-from pathlib import Path
 
 import pytest
 import zmq
@@ -20,11 +18,6 @@ from bus.access import AccessSettings, JwtSettings, OpenAlgoSettings, RoleSettin
 from bus.classic import announce, invalidated_user, invalidation
 from bus.secret import Secret
 
-ROOT = Path(__file__).resolve().parents[2]
-_DATA = os.environ.get("OPENALGO_STREAM_TEST_DATA")
-FIXTURE = (
-    (Path(_DATA).parent if _DATA else ROOT.parent / "shared") / "protocol" / "openalgo-fixture.db"
-)
 PEPPER = Secret("fixture-pepper-0123456789abcdef0123456789abcdef0123456789abcdef00")
 SALT = Secret("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
 ALICE = "aaaaaaaa1f2e3d4c5b6a7988071625344352617000000000000000000000alic"
@@ -33,8 +26,6 @@ CAROL = "cccccccc1f2e3d4c5b6a7988071625344352617000000000000000000000caro"
 DAVE = "dddddddd1f2e3d4c5b6a7988071625344352617000000000000000000000dave"
 SECRET = "an HS256 secret of 32 bytes or more"
 PING = {"action": "ping"}
-
-openalgo_only = pytest.mark.skipif(not FIXTURE.exists(), reason=f"no {FIXTURE}")
 
 
 def auth(key):
@@ -194,11 +185,11 @@ def test_token_is_a_key_until_it_expires(proxy_bench):
 
 
 @pytest.fixture
-def openalgo(tmp_path):
+def openalgo(tmp_path, openalgo_database):
     """A copy of its database, and the settings that name it."""
     path = tmp_path / "openalgo" / "openalgo.db"
     path.parent.mkdir()
-    shutil.copy(FIXTURE, path)
+    shutil.copy(openalgo_database, path)
     path.chmod(0o600)
 
     def settings(**more):
@@ -214,7 +205,6 @@ def openalgo(tmp_path):
     return settings
 
 
-@openalgo_only
 def test_users_of_the_fixture_get_the_replies_that_openalgo_gives(proxy_bench, openalgo):
     expected = {
         ALICE: {"status": "success", "broker": "zerodha", "user_id": "alice"},
@@ -234,7 +224,6 @@ def test_users_of_the_fixture_get_the_replies_that_openalgo_gives(proxy_bench, o
     asyncio.run(scenario())
 
 
-@openalgo_only
 def test_user_without_a_broker_is_authenticated_and_may_have_orders(proxy_bench, openalgo):
     async def scenario():
         async with proxy_bench(access=openalgo(), auth_grace_s=0.3) as bench:
@@ -254,7 +243,6 @@ def test_user_without_a_broker_is_authenticated_and_may_have_orders(proxy_bench,
     asyncio.run(scenario())
 
 
-@openalgo_only
 def test_subscribe_behind_a_login_that_takes_argon2_waits_for_it_alone(proxy_bench, openalgo):
     openalgo.change("UPDATE api_keys SET api_key_encrypted = '' WHERE user_id = 'alice'")
 
@@ -273,7 +261,6 @@ def test_subscribe_behind_a_login_that_takes_argon2_waits_for_it_alone(proxy_ben
     asyncio.run(scenario())
 
 
-@openalgo_only
 def test_each_user_is_fed_by_the_adapter_of_their_own_broker(proxy_bench, openalgo):
     async def scenario():
         async with proxy_bench(
@@ -310,7 +297,6 @@ def test_each_user_is_fed_by_the_adapter_of_their_own_broker(proxy_bench, openal
     asyncio.run(scenario())
 
 
-@openalgo_only
 def test_regenerated_key_closes_its_connections_by_polling_alone(proxy_bench, openalgo):
     async def scenario():
         async with proxy_bench(access=openalgo(poll_s=0.05)) as bench:
@@ -324,7 +310,6 @@ def test_regenerated_key_closes_its_connections_by_polling_alone(proxy_bench, op
     asyncio.run(scenario())
 
 
-@openalgo_only
 def test_message_on_openalgos_bus_makes_the_proxy_look_at_once(proxy_bench, openalgo):
     access = openalgo(poll_s=600.0, bus="tcp://127.0.0.1:*")
 
@@ -342,7 +327,6 @@ def test_message_on_openalgos_bus_makes_the_proxy_look_at_once(proxy_bench, open
     asyncio.run(scenario())
 
 
-@openalgo_only
 def test_strange_messages_on_openalgos_bus_do_no_harm(proxy_bench, openalgo):
     async def scenario():
         async with proxy_bench(access=openalgo(bus="tcp://127.0.0.1:*")) as bench:
@@ -366,7 +350,6 @@ def test_strange_messages_on_openalgos_bus_do_no_harm(proxy_bench, openalgo):
     asyncio.run(scenario())
 
 
-@openalgo_only
 def test_taken_endpoint_of_openalgos_bus_is_said_and_survived(proxy_bench, openalgo, caplog):
     async def scenario():
         with zmq.Context() as context, context.socket(zmq.SUB) as taken:

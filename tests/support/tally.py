@@ -12,6 +12,21 @@ from websockets.exceptions import ConnectionClosed
 SYMBOLS = [f"COUNT{n:02}" for n in range(50)]
 
 
+def market(rate: int = 2000) -> str:
+    """Configuration of that market, and of the adapter that is logged in to it."""
+    return f"""
+[simulators.sim]
+broker = "zerodha"
+market = "numbered"
+rate = {rate}
+
+[adapters.zerodha]
+url = "simulator:sim"
+instruments = "simulator:sim"
+credentials = {{ api_key = "k", access_token = "t" }}
+"""
+
+
 @dataclass
 class Tally:
     """The numbers of each symbol, as they come; pure."""
@@ -74,6 +89,7 @@ class Counting(threading.Thread):
     def __init__(self, system, key, symbols, mode=1):
         super().__init__(daemon=True)
         self.tally = Tally()
+        self.symbols = symbols
         self.closed = ""
         #: Messages that are no ticks.
         self.told = []
@@ -106,3 +122,16 @@ class Counting(threading.Thread):
         self._done.set()
         self.join(5)
         self._context.__exit__(None, None, None)
+
+
+def everybody(system, key, *wanted):
+    """A client for each (symbols, mode), all of which have begun to count anew.
+
+    A client with a higher mode of a symbol that others hold goes last: the broker then says the
+    symbol's last tick again.
+    """
+    clients = [Counting(system, key, symbols, mode) for symbols, mode in wanted]
+    system.wait_for(lambda: all(c.tally.received > 20 * len(c.symbols) for c in clients))
+    for client in clients:
+        client.forget()
+    return clients
