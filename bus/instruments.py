@@ -83,9 +83,14 @@ class Contracts:
     """Looks instruments up in the files of several adapters; the first that has one counts."""
 
     def __init__(self, folder: Path, adapters: Sequence[str]) -> None:
-        self._paths = [folder / f"{adapter}.db" for adapter in adapters]
+        self._folder = folder
         self._found: dict[tuple[str, str], Contract] = {}
         self._stamp: tuple[tuple[int, int], ...] = ()
+        self.follow(adapters)
+
+    def follow(self, adapters: Sequence[str]) -> None:
+        """These adapters from now on, the first that has an instrument counts; any thread."""
+        self._paths = [self._folder / f"{adapter}.db" for adapter in adapters]
 
     def find(self, exchange: str, symbol: str) -> Contract | None:
         """None: no adapter has such an instrument now."""

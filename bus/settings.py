@@ -219,19 +219,6 @@ class MarketDataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_held: Positive = 3000
 
 
-class MarketDataBootstrap(Struct, frozen=True, kw_only=True):
-    """What the market-data service's process is told: its section, and what is around it."""
-
-    marketdata: MarketDataSettings
-    market: MarketSettings = MarketSettings()
-    #: The SQLite file of the API keys.
-    keys_path: str = ""
-    #: Roles, limits, and who else knows users.
-    access: AccessSettings = AccessSettings()
-    #: The instance's state directory.
-    state: str = ""
-
-
 TradedExchange: TypeAlias = Literal[
     "NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX", "NCDEX", "NCO", "CRYPTO"
 ]
@@ -275,6 +262,22 @@ class SandboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     #: `normal`: no crash of a process loses anything; `full`: no power failure either, at a
     #: disk write per order.
     synchronous: Literal["normal", "full"] = "normal"
+
+
+class MarketDataBootstrap(Struct, frozen=True, kw_only=True):
+    """What the market-data service's process is told: its sections, and what is around it."""
+
+    marketdata: MarketDataSettings
+    market: MarketSettings = MarketSettings()
+    #: The SQLite file of the API keys.
+    keys_path: str = ""
+    #: Roles, limits, and who else knows users.
+    access: AccessSettings = AccessSettings()
+    #: The instance's state directory.
+    state: str = ""
+    sandbox: SandboxSettings = SandboxSettings()
+    #: Whose instruments can be traded on paper until the bus says who is there, best first.
+    adapters: list[str] = []
 
 
 class TapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

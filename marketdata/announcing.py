@@ -14,6 +14,8 @@ from bus.events import PaperOrder, encode_event
 from bus.orders import Order
 from bus.process import Host
 from bus.publisher import Publisher
+from marketdata.sandbox import model
+from marketdata.sandbox.money import to_float
 
 #: How long events wait for the proxy to connect, in seconds.
 HOLD_S: Final = 1.0
@@ -71,3 +73,23 @@ class Announcer:
     def _publish(self, event: bytes) -> None:
         self._publisher.publish_event(event, self._clock.unix_ns())
         self.announced_total += 1
+
+
+def event_of(order: model.Order) -> Order:
+    """A paper order as clients are told of it."""
+    return Order(
+        orderid=order.id,
+        symbol=order.symbol,
+        exchange=order.exchange,
+        action=order.action,
+        quantity=order.quantity,
+        price=to_float(order.price),
+        trigger_price=to_float(order.trigger_price),
+        pricetype=order.pricetype,
+        product=order.product,
+        order_status=order.status,
+        filled_quantity=order.filled_quantity,
+        pending_quantity=order.pending_quantity,
+        average_price=to_float(order.average_price),
+        rejection_reason=order.reason,
+    )

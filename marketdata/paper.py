@@ -32,6 +32,8 @@ _HOLDER: Final = "paper"
 _ORDERED_S: Final = 60.0
 #: How long a request waits for the desk while one process hands it to the next.
 _OPENING_S: Final = 10.0
+#: How long a request waits for the desk's answer: a disk may stall.
+_ANSWER_S: Final = 30.0
 
 Ticks: TypeAlias = list[tuple[Data, int]]
 
@@ -55,11 +57,15 @@ class Paper:
         self._market = market
         self._asking = asking
         self._sources = Sources(market.holds)
+        #: Why there is no desk, where that is known.
+        self.trouble = ""
         self._runner: Runner | None = None
         self._opened = asyncio.Event()
         self._ordered: dict[tuple[str, str], float] = {}
         self._wanted: frozenset[tuple[str, str]] = frozenset()
         self._instruments: set[tuple[str, str]] = set()
+        #: Of the desk's thread: the prices that came with the request that it works on.
+        self._asked: dict[tuple[str, str], tuple[Data, int]] = {}
         market.board.add(self._ticked, Priority.CRITICAL, instruments=self._instruments)
 
     @property
@@ -104,16 +110,20 @@ class Paper:
         keys = list(dict.fromkeys(instruments))
         until = self._market.clock.monotonic() + _ORDERED_S
         self._ordered.update(dict.fromkeys(keys, until))
-        self.look()
+        if not self._instruments.issuperset(keys):
+            self.look()
         answers = await self._asking.ask(feeds, keys, Mode.DEPTH)
         ticks = _decoded([answer.tick for answer in answers if answer.tick is not None])
 
         def with_prices(desk: Desk) -> T:
-            if ticks:
-                desk.on_ticks(ticks)
+            self._asked = {(tick.exchange, tick.symbol): (tick, ns) for tick, ns in ticks}
             return work(desk)
 
         return await _answered(runner.do(with_prices))
+
+    def last_value(self, exchange: str, symbol: str) -> tuple[Data, int] | None:
+        """What an order that is placed now goes by; the desk asks, in its thread."""
+        return self._asked.get((exchange, symbol))
 
     async def _open_runner(self) -> Runner:
         if self._runner is None:
@@ -123,9 +133,8 @@ class Paper:
             except TimeoutError:
                 pass
         if self._runner is None:
-            raise ApiError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "The paper account is not open; try again"
-            )
+            why = self.trouble or "try again"
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"The paper account is not open: {why}")
         return self._runner
 
     def _ticked(self, ticks: list[Tick]) -> None:
@@ -149,7 +158,13 @@ def _decoded(ticks: Iterable[Tick]) -> Ticks:
 
 async def _answered(work: Awaitable[T]) -> T:
     try:
-        return await work
+        async with asyncio.timeout(_ANSWER_S):
+            return await work
+    except TimeoutError:
+        raise ApiError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The paper account does not answer; look into the order book before you try again",
+        ) from None
     except NotFound as error:
         raise ApiError(HTTPStatus.NOT_FOUND, str(error), error.rule) from None
     except Rejection as error:

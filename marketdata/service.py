@@ -36,12 +36,13 @@ from marketdata.api.symbols import Symbols
 from marketdata.api.triggers import Triggers
 from marketdata.asking import Asking
 from marketdata.catalogue import Catalogue
+from marketdata.keeper import Keeper
 from marketdata.market import Market
 from marketdata.paper import Paper
 
 logger = logging.getLogger(__name__)
 
-#: Keys that changed are noticed, leases and the desk's demand looked at, so often.
+#: Keys that changed are noticed, and leases looked at, so often.
 _LOOK_S: Final = 0.25
 _TIDY_EVERY: Final = 1200
 #: Ticks for consumers that take turns, per turn: some hundred microseconds of the loop.
@@ -69,6 +70,7 @@ class MarketDataService:
         self._asking = Asking(self._market)
         self._paper = Paper(self._market, self._asking)
         self._announcer = Announcer(host)
+        self._keeper = Keeper(host, told, self._paper, self._announcer)
         self._door = Door(
             self._identities.authority, told.access.limits, host.clock, [self._settings.host]
         )
@@ -89,6 +91,7 @@ class MarketDataService:
         await self._identities.start()
         listener = listen(self._settings.host, self._settings.port)
         self._server.start(listener)
+        self._keeper.start()
         self._chores = asyncio.create_task(self._do_chores())
         self._chores.add_done_callback(self._chores_ended)
         where = address(listener)
@@ -99,12 +102,15 @@ class MarketDataService:
         if self._chores is not None:
             self._chores.cancel()
         await self._server.stop()
+        await self._keeper.stop()
         self._announcer.close()
         self._subscriber.close()
         self._identities.stop()
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
         self._market.feeds.follow(publishers)
+        if adapters := [feed.name for feed in self._market.feeds]:
+            self._keeper.follow(adapters)
         self._subscriber.follow(entry for entry in publishers if entry.ticks)
 
     def stats(self) -> Stats:
@@ -124,7 +130,7 @@ class MarketDataService:
             "requests_refused_total": self._door.refused_total,
             "order_events_total": self._announcer.announced_total,
             "order_events_unheard_total": self._announcer.unheard_total,
-            "sandbox": self._paper.state,
+            **self._keeper.stats(),
             # One process has the port and the paper accounts at a time.
             "may_overlap": False,
             **{f"held_{reason}": count for reason, count in market.values.held.items()},
@@ -189,7 +195,6 @@ class MarketDataService:
             await asyncio.sleep(_LOOK_S)
             self._identities.sweep([])
             self._market.holds.tidy(self._host.clock.monotonic())
-            self._paper.look()
             turn += 1
             if turn % _TIDY_EVERY == 0:
                 self._identities.save_use()

@@ -98,15 +98,26 @@ def processes(config: Config) -> dict[str, tuple[Role, Told]]:
         found[name] = ("simulator", {f"simulators.{name}": simulator})
     for name, adapter in config.adapters.items():
         told = msgspec.structs.replace(adapter, max_rss_mb=None)
-        found[name] = ("adapter", {f"adapters.{name}": told, "market": config.market})
+        lane = {"shared_memory_mib": config.lane_mib(adapter)}
+        found[name] = (
+            "adapter",
+            {f"adapters.{name}": told, "market": config.market, "bus": lane},
+        )
     access = {
         "roles": config.roles,
         "limits": config.limits,
         "openalgo": config.openalgo,
         "jwt": config.jwt,
     }
-    marketdata = {"marketdata": config.marketdata, "market": config.market, **access}
+    marketdata = {
+        "marketdata": config.marketdata,
+        "sandbox": config.sandbox,
+        "market": config.market,
+        **access,
+    }
     found["marketdata"] = ("marketdata", marketdata)
+    if config.recorder.enabled:
+        found["recorder"] = ("recorder", {"recorder": config.recorder})
     if config.tap.enabled:
         found["tap"] = ("tap", {"tap": config.tap})
     proxy = {

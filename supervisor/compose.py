@@ -155,14 +155,11 @@ def _adapter(
                 lambda address: address.replace("ws://", "http://") + "/instruments",
             ),
         )
-        on_lane = (
-            config.bus.shared_memory if adapter.shared_memory is None else adapter.shared_memory
-        )
         return AdapterBootstrap(
             adapter=adapter,
             market=config.market,
             state=str(paths.instruments),
-            lane_mib=config.bus.shared_memory_mib if on_lane else 0,
+            lane_mib=config.lane_mib(settings),
         )
 
     managed = Managed(name, "adapter", current, paths.log(name), random)

@@ -41,6 +41,8 @@ def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> Market
         keys_path=str(paths.keys),
         access=access,
         state=str(paths.root),
+        sandbox=config.sandbox,
+        adapters=list(config.adapters),
     )
 
 

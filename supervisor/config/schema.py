@@ -83,3 +83,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def state(self) -> Path:
         return Path(self.paths.state)
+
+    def lane_mib(self, adapter: AdapterSettings) -> int:
+        """MiB of shared memory that an adapter publishes in; 0: none."""
+        own = adapter.shared_memory
+        is_on = self.bus.shared_memory if own is None else own
+        return self.bus.shared_memory_mib if is_on else 0

@@ -9,8 +9,11 @@ from bus.access import RoleSettings
 from bus.secret import Secret
 from bus.settings import (
     AdapterSettings,
+    BusSettings,
     MarketDataSettings,
     ProxySettings,
+    RecorderSettings,
+    SandboxSettings,
     SimulatorSettings,
     TapSettings,
 )
@@ -74,6 +77,12 @@ def test_an_adapter_that_comes_or_goes_is_news_for_the_proxy(direction):
             "marketdata.forget_after_s: 86400.0 -> 5.0",
         ),
         (
+            "sandbox",
+            SandboxSettings(fills="ltp"),
+            "marketdata",
+            "sandbox.fills: book -> ltp",
+        ),
+        (
             "simulators",
             {"sim": SimulatorSettings(rate=9.0)},
             "sim",
@@ -109,6 +118,21 @@ def test_proxies_and_the_tap_come_and_go_by_their_settings():
     assert steps(BASE, new) == [("restart", "proxy"), ("stop", "tap"), ("stop", "proxy-2")]
 
 
+def test_the_recorder_comes_goes_and_is_told_by_its_settings():
+    on = changed(recorder=RecorderSettings(enabled=True))
+    assert steps(on) == [("start", "recorder")]
+    assert steps(BASE, on) == [("stop", "recorder")]
+    other = changed(recorder=RecorderSettings(enabled=True, orders=True))
+    assert steps(other, on) == [("restart", "recorder")]
+
+
+def test_shared_memory_restarts_the_adapters_that_have_it():
+    adapters = {"a": adapter(shared_memory=False), "b": adapter()}
+    old = changed(adapters=adapters)
+    new = changed(adapters=adapters, bus=BusSettings(shared_memory=True))
+    assert steps(new, old) == [("restart", "b")]
+
+
 def test_what_the_supervisor_goes_by_touches_no_process():
     found = plan(
         BASE,
@@ -132,7 +156,11 @@ def test_what_an_earlier_reload_did_not_reach_is_still_to_be_done():
 
 
 def test_every_process_that_is_made_is_compared(tmp_path):
-    whole = changed(tap=TapSettings(enabled=True), proxy=ProxySettings(workers=3))
+    whole = changed(
+        tap=TapSettings(enabled=True),
+        recorder=RecorderSettings(enabled=True),
+        proxy=ProxySettings(workers=3),
+    )
     made = compose.processes(whole, Vault(whole), StatePaths(tmp_path), random.Random(1))
     compared = changes.processes(whole)
     assert {p.name: p.role for p in made} == {n: role for n, (role, _) in compared.items()}

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -25,6 +27,7 @@ class System:
             f"[proxy]\nport = 0\n{proxy}\n{config}"
         )
         self.foreground = None
+        self.api = ""
 
     def run(self, *arguments, check=True, timeout=60, stdin=None):
         """A command with this instance's configuration; its completed process."""
@@ -75,6 +78,21 @@ class System:
 
     def url(self):
         return self.process("proxy")["endpoint"]
+
+    def ask(self, path, key, **body):
+        """A call of the market-data service: HTTP status and reply."""
+        self.api = self.api or self.process("marketdata")["endpoint"]  # it keeps its port
+        request = urllib.request.Request(
+            self.api + path,
+            json.dumps({"apikey": key} | body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                return reply.status, json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
 
     @contextlib.contextmanager
     def connect(self, key=None):
