@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "up": "up",
     "down": "control",
     "status": "status",
+    "top": "top",
     "restart": "control",
     "reload": "control",
     "logs": "logs",

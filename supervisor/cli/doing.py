@@ -73,7 +73,7 @@ _WORDS: Final[dict[Role, Callable[[Stats], str]]] = {
     "tap": _tap,
 }
 #: Roles that others connect to from outside.
-_AT_AN_ADDRESS: Final = frozenset({"marketdata", "proxy", "simulator", "tap"})
+_AT_AN_ADDRESS: Final = frozenset({"console", "marketdata", "proxy", "simulator", "tap"})
 
 
 def _n(stats: Stats, key: str) -> str:

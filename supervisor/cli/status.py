@@ -2,54 +2,77 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
-from bus.messages import ProcessStatus, StatusReply, StatusRequest
+from bus.messages import StatusReply, StatusRequest
 from supervisor.cli import clients
 from supervisor.cli.doing import doing
 from supervisor.cli.instance import Instance, with_instance
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-_GOOD = frozenset({"running"})
-_BAD = frozenset({"failed", "crash_loop", "needs_token"})
-
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--watch", "-w", is_flag=True, help="Refresh once a second until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch a line per look.")
+@click.option("--watch", "-w", is_flag=True, help="Refresh until Ctrl-C.")
+@click.option(
+    "--interval",
+    "-i",
+    type=click.FloatRange(min=0.1),
+    default=1.0,
+    show_default=True,
+    help="With --watch: seconds between two looks.",
+)
+@click.option("--count", "-n", type=click.IntRange(min=1), help="With --watch: end after so many.")
 @click.option("--clients", "show_clients", is_flag=True, help="Show the connected clients.")
 @with_instance
-def status(instance: Instance, as_json: bool, watch: bool, show_clients: bool) -> None:
-    """Show every process: state, restarts, CPU, memory, ticks and losses.
+def status(
+    instance: Instance,
+    as_json: bool,
+    watch: bool,
+    interval: float,
+    count: int | None,
+    show_clients: bool,
+) -> None:
+    """Show every process: state, restarts, CPU, memory, ticks, losses and latency.
+
+    Latency is that of ticks since the process began; with --watch, that of the last look's.
+    The columns are those of `top` and of the console.
 
     \b
     Examples:
+      openalgo-stream status
       openalgo-stream status --watch
       openalgo-stream status --clients
       openalgo-stream status --json | jq '.processes[].state'
     """
     if show_clients:
         clients.show(instance, as_json=as_json)
-        return
-    while True:
-        reply = instance.ask(StatusRequest(), StatusReply)
-        if watch and not as_json:
-            _watch(instance, reply)
-            return
-        if as_json:
-            click.echo(json.dumps(as_builtins(reply)))
-        else:
-            _print(reply)
-        if not watch:
-            return
-        time.sleep(1.0)
+    elif as_json:
+        stream_json(instance, interval, count if watch else 1)
+    elif watch:
+        from supervisor.cli.live import show
+
+        show(instance, interval, count, keys=False)
+    else:
+        _print(instance.ask(StatusRequest(), StatusReply))
+
+
+def stream_json(instance: Instance, interval_s: float, count: int | None) -> None:
+    """A line of JSON per look, until Ctrl-C or so many."""
+    looks = 0
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            click.echo(json.dumps(as_builtins(instance.ask(StatusRequest(), StatusReply))))
+            looks += 1
+            if looks == count:
+                return
+            time.sleep(interval_s)
 
 
 def as_builtins(reply: StatusReply) -> dict[str, Any]:
@@ -63,67 +86,19 @@ def as_builtins(reply: StatusReply) -> dict[str, Any]:
 def _print(reply: StatusReply) -> None:
     from rich.console import Console
 
-    Console().print(_table(reply))
+    from console.figures import Figures
+    from supervisor.cli.board import WIDE, board, footer, glances
 
-
-def _watch(instance: Instance, reply: StatusReply) -> None:
-    from rich.live import Live
-
-    with Live(_table(reply), auto_refresh=False) as live:
-        while True:
-            time.sleep(1.0)
-            live.update(_table(instance.ask(StatusRequest(), StatusReply)), refresh=True)
-
-
-def _table(reply: StatusReply) -> Table:
-    from rich.table import Table
-
-    table = Table(
-        caption=f"supervisor pid {reply.supervisor.pid}, up "
-        f"{_duration(reply.supervisor.uptime_s)}, version {reply.supervisor.version}",
-        caption_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
+    figures = Figures()
+    figures.take(reply, time.time_ns() // 1_000_000)
+    console = Console(highlight=False)
+    known = console.is_terminal or "COLUMNS" in os.environ
+    width = console.width if known else WIDE
+    lines = board(
+        glances(reply, figures.history()),
+        width,
+        notes=doing,
+        plain=console.options.ascii_only,
     )
-    for heading in ("NAME", "STATE"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("PID", "GEN", "RST", "UP", "CPU%", "MB"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("DOING", overflow="fold")
-    for process in reply.processes:
-        _add(table, process, process.name)
-        if process.standby is not None:
-            _add(table, process.standby, "  standby")
-    return table
-
-
-def _add(table: Table, process: ProcessStatus, name: str) -> None:
-    from rich.text import Text
-
-    style = "green" if process.state in _GOOD else "red" if process.state in _BAD else "yellow"
-    table.add_row(
-        name,
-        Text(process.state, style=style),
-        _or_dash(process.pid),
-        str(process.generation),
-        str(process.restarts),
-        _duration(process.uptime_s),
-        _or_dash(process.cpu_percent, ".0f"),
-        _or_dash(process.rss_bytes and process.rss_bytes / 1e6, ".0f"),
-        doing(process),
-    )
-
-
-def _or_dash(value: float | None, form: str = "d") -> str:
-    return "-" if value is None else format(value, form)
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{seconds:.1f}s"
+    console.print(*lines, sep="\n", soft_wrap=True)
+    console.print(f"\n{footer(reply)}", style="dim", soft_wrap=True)
