@@ -11,12 +11,14 @@ from adapters.codec import Key, Tick
 from adapters.normalize import Publish, Route
 from adapters.quarantine import Reason
 from bus.clock import Clock
-from bus.latency import Latency, LatencyMeter
+from bus.latency import STRIDE, Latency, LatencyMeter
 from bus.messages import Stats
 from bus.rate import Rate
 
 logger = logging.getLogger(__name__)
 
+#: Older than this is what was traded last, told to one who has just subscribed.
+_SNAPSHOT_NS: Final = 60 * 10**9
 _HELD_BACK: Final = "held back: %s, first by %s at %s; later ones are only counted"
 
 
@@ -32,6 +34,8 @@ class Flow:
         self._last_tick_at: float | None = None
         self._rate = Rate(clock.monotonic())
         self._meter = LatencyMeter()
+        self._from_exchange = LatencyMeter()
+        self._until_measured = 0
 
     def taker(self, stream: str, publish: Publish) -> Callable[[list[Tick], int], None]:
         """What takes a stream's ticks: two streams may call an instrument the same."""
@@ -39,6 +43,10 @@ class Flow:
         took = self._meter.note
 
         def take(ticks: list[Tick], received_ns: int) -> None:
+            self._until_measured -= 1
+            if self._until_measured < 0:
+                self._until_measured = STRIDE - 1
+                self._measure(ticks, received_ns)
             for tick in ticks:
                 route = find(tick.key)
                 if route is None:
@@ -52,6 +60,18 @@ class Flow:
             took(clock.unix_ns() - received_ns)
 
         return take
+
+    def _measure(self, ticks: list[Tick], received_ns: int) -> None:
+        """From the exchange's own time until the arrival, of one tick in its resolution."""
+        stamp_ms = ticks[0].exchange_timestamp if ticks else None
+        if stamp_ms is not None:
+            took_ns = received_ns - stamp_ms * 1_000_000
+            if took_ns < _SNAPSHOT_NS:
+                self._from_exchange.note(took_ns)
+
+    def legs(self) -> dict[str, Latency]:
+        """`exchange`: from the exchange's time in ticks until they arrived here."""
+        return {"exchange": self._from_exchange.counted()}
 
     def latency(self) -> Latency:
         """From the arrival of ticks until they were published."""

@@ -171,6 +171,9 @@ class AdapterService:
         """From the broker's frames until their ticks were published (`bus.process.HasLatency`)."""
         return self._flow.latency()
 
+    def legs(self) -> dict[str, Latency]:
+        return self._flow.legs()
+
     def follow(self, publishers: list[PublisherEntry]) -> None:
         """An adapter follows nobody."""
 

@@ -12,14 +12,19 @@ from bus.rate import Rate
 
 
 class Flow:
-    """Told of each batch of ticks after it was dealt with."""
+    """Told of each batch as it comes, and of its ticks after they were dealt with."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._rate = Rate(clock.monotonic())
         self._meter = LatencyMeter()
+        self._arrivals = LatencyMeter()
         self._last_at: float | None = None
         self.ticks_total = 0
+
+    def came(self, frames: Sequence[Frame]) -> None:
+        """A batch was read from the bus; the latency is from the adapter's receipt until now."""
+        self._arrivals.sample(frames, self._clock.unix_ns())
 
     def took(self, frames: Sequence[Frame]) -> None:
         """A batch went on its way; the latency is from the adapter's receipt until now."""
@@ -39,3 +44,7 @@ class Flow:
 
     def latency(self) -> Latency:
         return self._meter.counted()
+
+    def legs(self) -> dict[str, Latency]:
+        """`arrival`: the first part of the way that `latency` tells, until ticks were read."""
+        return {"arrival": self._arrivals.counted()}

@@ -6,13 +6,14 @@ p99 of the last seconds subtracts what was counted before; Prometheus takes them
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from bus.frames import Frame
+from bus.frames import Frame, Kind
 
 #: Upper ends of the buckets in microseconds, six a decade; one more bucket has no end.
 BOUNDS_US: Final = (
@@ -41,6 +42,13 @@ class Latency(Struct, frozen=True):
         if len(counts) != _BUCKETS or min(counts) < 0:
             return self
         return Latency(counts, self.sum_us - before.sum_us)
+
+    def plus(self, more: Latency) -> Latency:
+        """Both together; `more` alone when this is from a version with other buckets."""
+        if len(self.counts) != len(more.counts):
+            return more
+        counts = tuple(map(operator.add, self.counts, more.counts))
+        return Latency(counts, self.sum_us + more.sum_us)
 
     def quantile(self, part: float) -> float | None:
         """Microseconds that `part` of all took at most, told to a bucket; None for no ticks.
@@ -80,7 +88,8 @@ class LatencyMeter:
         count as much as the busy ones.
         """
         for frame in frames[self._skip :: STRIDE]:
-            self.note(now_ns - frame.received_ns)
+            if frame.kind == Kind.TICK:
+                self.note(now_ns - frame.received_ns)
         self._skip = (self._skip - len(frames)) % STRIDE
 
     def counted(self) -> Latency:

@@ -68,6 +68,8 @@ class Heartbeat(Struct, frozen=True, tag=True):
     ready: bool
     stats: Stats
     latency: Latency | None = None
+    #: Parts of that way, or what lies before it, by name (`bus.process.HasLegs`).
+    legs: dict[str, Latency] = {}
 
 
 class Follow(Struct, frozen=True, tag=True):
@@ -252,6 +254,14 @@ class SupervisorStatus(Struct, frozen=True):
     version: str
 
 
+class Totals(Struct, frozen=True):
+    """What all generations of a process counted together, and its latencies by name: these go
+    on through restarts, where `stats` and `latency` begin anew with each generation."""
+
+    counts: dict[str, int | float] = {}
+    latency: dict[str, Latency] = {}
+
+
 class ProcessStatus(Struct, frozen=True, kw_only=True):
     """One managed process. Ages and uptimes in seconds, memory in bytes, CPU in percent of
     one core; null where there is nothing to tell (no pid, no heartbeat yet)."""
@@ -274,6 +284,7 @@ class ProcessStatus(Struct, frozen=True, kw_only=True):
     #: often one has.
     standby: ProcessStatus | None = None
     takeovers: int = 0
+    totals: Totals = Totals()
 
 
 class StatusReply(Struct, frozen=True, tag=True):

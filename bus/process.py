@@ -192,6 +192,15 @@ class HasLatency(Protocol):
         ...
 
 
+@runtime_checkable
+class HasLegs(Protocol):
+    """A service that knows parts of the way of ticks apart."""
+
+    def legs(self) -> dict[str, Latency]:
+        """By name, counted since the start."""
+        ...
+
+
 class ExitError(Exception):
     """Raised by a service to end its process with an exit code that means something."""
 
@@ -254,19 +263,17 @@ class _Shell:
             await self._beat()
         finally:
             logger.info("stopping: %s", self._stopping)
+            self._tell_figures()  # the last ones, for the totals
             await self._service.stop()
             self._control.close()
             context.term()
 
     async def _beat(self) -> None:
         """One heartbeat a second, and one at once when something changed."""
-        boot, service = self._boot, self._service
+        boot = self._boot
         while self._stopping is None:
             self._wake.clear()
-            latency = service.latency() if isinstance(service, HasLatency) else None
-            self._control.send(
-                Heartbeat(boot.name, boot.generation, service.ready, service.stats(), latency)
-            )
+            self._tell_figures()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
             silence = self._clock.monotonic() - self._heard
@@ -274,6 +281,14 @@ class _Shell:
                 self._stopping = f"no supervisor for {silence:.0f} s"
         if self._failure is not None:
             raise self._failure
+
+    def _tell_figures(self) -> None:
+        boot, service = self._boot, self._service
+        latency = service.latency() if isinstance(service, HasLatency) else None
+        legs = service.legs() if isinstance(service, HasLegs) else {}
+        self._control.send(
+            Heartbeat(boot.name, boot.generation, service.ready, service.stats(), latency, legs)
+        )
 
     def _say_hello(self) -> None:
         boot = self._boot

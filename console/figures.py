@@ -88,7 +88,7 @@ class Figures:
 
 def _as_told(process: ProcessStatus) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(process)
-    del fields["latency"]
+    del fields["latency"], fields["totals"]
     return fields
 
 

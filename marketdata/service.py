@@ -140,9 +140,13 @@ class MarketDataService:
         """From the adapter's receipt until it can be asked for here."""
         return self._flow.latency()
 
+    def legs(self) -> dict[str, Latency]:
+        return self._flow.legs()
+
     # --- the bus ------------------------------------------------------------------------------
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
+        self._flow.came(frames)
         adapter = feed.entry.adapter
         events = self._market.take(adapter, frames)
         self._flow.took([frame for frame in frames if frame.kind == Kind.TICK])

@@ -154,6 +154,9 @@ class ProxyService:
         """From the adapter's receipt until all clients were written to."""
         return self._flow.latency()
 
+    def legs(self) -> dict[str, Latency]:
+        return self._flow.legs()
+
     def clients(self) -> tuple[list[ClientStatus], int]:
         now = self._host.clock.monotonic()
         listed = [client.status(now) for client in self._server.clients]
@@ -187,6 +190,7 @@ class ProxyService:
     # --- the bus --------------------------------------------------------------------------
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
+        self._flow.came(frames)
         strays = self._desk.junction.deliver(frames)
         self._flow.took([f for f in frames if f.kind == Kind.TICK] if strays else frames)
         for frame in strays:

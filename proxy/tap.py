@@ -71,10 +71,14 @@ class TapService:
         """From the adapter's receipt until it was published again."""
         return self._flow.latency()
 
+    def legs(self) -> dict[str, Latency]:
+        return self._flow.legs()
+
     def follow(self, publishers: list[PublisherEntry]) -> None:
         self._subscriber.follow(publishers)
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
+        self._flow.came(frames)
         send, with_broker = self._socket.send_multipart, self._with_broker
         ticks = [frame for frame in frames if frame.kind == Kind.TICK]
         for frame in ticks:

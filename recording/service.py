@@ -110,6 +110,9 @@ class RecorderService:
     def latency(self) -> Latency:
         return self._flow.latency()
 
+    def legs(self) -> dict[str, Latency]:
+        return self._flow.legs()
+
     # --- inside ------------------------------------------------------------------------------
 
     def _check(self) -> None:
@@ -134,6 +137,7 @@ class RecorderService:
             yield Topic.make(adapter, exchange, symbol, mode)
 
     def _on_frames(self, _feed: Feed, frames: list[Frame]) -> None:
+        self._flow.came(frames)
         self._recorder.record(self._choice.of(frames))
         self._flow.took([frame for frame in frames if frame.kind == Kind.TICK])
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bus.messages import ProcessStatus, PublisherEntry
 from bus.settings import Role
+from supervisor.ledger import TAKEOVERS, Account, Ledger
 from supervisor.lifecycle import SERVING
 from supervisor.managed import Managed
 from supervisor.runfile import ProcessRecord
@@ -22,7 +23,11 @@ class Fleet:
     what lives again in the other place stands by.
     """
 
-    def __init__(self, processes: Iterable[Managed]) -> None:
+    def __init__(
+        self, processes: Iterable[Managed], accounts: dict[str, Account] | None = None
+    ) -> None:
+        #: What their generations counted together.
+        self.ledger = Ledger(accounts)
         self._current: dict[str, Managed] = {}
         self._standbys: dict[str, Managed] = {}
         self._successors: dict[str, Managed] = {}
@@ -70,6 +75,7 @@ class Fleet:
         """One that left the configuration, and has ended."""
         self._current.pop(name, None)
         self._standbys.pop(name, None)
+        self.ledger.forget(name)
 
     def directory(self) -> list[PublisherEntry]:
         """Every generation that publishes."""
@@ -93,7 +99,8 @@ class Fleet:
         """One per name; a standby is told with its active one, and their restarts together."""
         told = []
         for process in self:
-            status, standby = process.status(now), self.standby(process.name)
+            standby = self.standby(process.name)
+            status = replace(process.status(now), totals=self.ledger.totals(process.name))
             if standby is not None:
                 status = replace(
                     status,
@@ -126,6 +133,7 @@ class Fleet:
             return False
         self._standbys[name], self._current[name] = self._current[name], standby
         self._takeovers[name] += 1
+        self.ledger.count(name, TAKEOVERS)
         return True
 
     def _stands_by(self, process: Managed) -> bool:

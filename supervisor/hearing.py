@@ -23,10 +23,12 @@ from bus.messages import (
     ToProcess,
 )
 from bus.secret import Secret
+from bus.settings import Role
 from bus.sockets import LOOPBACK_ANY_PORT
 from supervisor.adoption import Adoption
 from supervisor.fleet import Fleet
 from supervisor.handles import Observed
+from supervisor.ledger import DELIVERY, PUBLISH
 from supervisor.managed import Managed
 
 logger = logging.getLogger(__name__)
@@ -124,6 +126,7 @@ class Hearing:
             case Heartbeat():
                 before = process.lifecycle.state
                 process.heartbeat(message, now)
+                self._enter(message, process.role)
                 self._server.send(identity, Acknowledge())
                 if process.lifecycle.state is not before:
                     logger.info("%s is %s", process.name, process.lifecycle.state)
@@ -131,6 +134,12 @@ class Hearing:
                 self._listener.heard_clients(message)
         self.publish_directory()
         self._listener.wake()
+
+    def _enter(self, beat: Heartbeat, role: Role) -> None:
+        """What it counted goes into the ledger."""
+        whole = PUBLISH if role == "adapter" else DELIVERY
+        latency = beat.legs if beat.latency is None else {**beat.legs, whole: beat.latency}
+        self._fleet.ledger.hear(beat.name, beat.generation, beat.stats, latency)
 
     def _on_stranger(self, identity: bytes, message: FromProcess, now: float) -> None:
         """A process of an earlier supervisor: adopt it, or end it if nobody wants it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from bus.clock import Clock
+from bus.latency import LatencyMeter
 from bus.messages import HandOver, ToProcess
 from bus.passing import can_pass_sockets
 from bus.settings import TakeOver
@@ -17,6 +18,7 @@ from supervisor.consumers import CONSUMERS
 from supervisor.fleet import Fleet
 from supervisor.handover import Handover, Step, View
 from supervisor.inheriting import meeting_place
+from supervisor.ledger import FAILED_HANDOVERS, HANDOVER_GAP, HANDOVERS
 from supervisor.lifecycle import Action, Signal, State
 from supervisor.managed import Managed
 from supervisor.moving import Moving
@@ -154,7 +156,7 @@ class Restarter:
         if replacement.done:
             self._fleet.promote(old.name)
             self._hands.changed()
-            gap = await self._longest_gap(new)
+            gap = await self._handed_over(new)
             progress.finish(f"{old.name} restarted: generation {new.lifecycle.generation}{gap}")
             return
         await self._until(lambda: not new.alive, timeout_s)
@@ -162,6 +164,7 @@ class Restarter:
         self._hands.changed()
         if not old.alive:
             self._hands.act(old, old.lifecycle.start(now()))
+        self._fleet.ledger.count(old.name, FAILED_HANDOVERS)
         progress.finish(
             f"{old.name} was not restarted; generation {old.lifecycle.generation} is "
             f"{old.lifecycle.state}",
@@ -191,9 +194,10 @@ class Restarter:
                 self._hands.ask_report(process)
             await asyncio.sleep(_LOOK_S)
         if handover.done:
-            gap = await self._longest_gap(standby)
+            gap = await self._handed_over(standby)
             progress.finish(f"{active.name} restarted: generation {generation}{gap}")
         else:
+            self._fleet.ledger.count(active.name, FAILED_HANDOVERS)
             progress.finish(
                 f"{active.name} was not restarted; generation {before} is "
                 f"{active.lifecycle.state}, its standby {standby.lifecycle.state}",
@@ -229,16 +233,27 @@ class Restarter:
                 f"{process.name} did not come up: {life.state} {life.detail}".rstrip(), failed=True
             )
 
-    async def _longest_gap(self, new: Managed) -> str:
-        """As the proxy's clients saw it; unknown while it has not told."""
+    async def _handed_over(self, new: Managed) -> str:
+        """Count it, and say how long the proxy's clients went without."""
+        ledger, gap_ms = self._fleet.ledger, await self._longest_gap_ms(new)
+        ledger.count(new.name, HANDOVERS)
+        if gap_ms is None:
+            return ""
+        meter = LatencyMeter()
+        meter.note(round(gap_ms * 1e6))
+        ledger.took(new.name, HANDOVER_GAP, meter.counted())
+        return f", longest gap {gap_ms:.1f} ms"
+
+    async def _longest_gap_ms(self, new: Managed) -> float | None:
+        """As the proxy's clients saw it; None while it has not told."""
         proxies = [new] if new.role == "proxy" else self._fleet.of("proxy")
         if not proxies:
-            return ""
+            return None
         proxy = proxies[0]
         await asyncio.sleep(_GAP_WAIT_S)
         await self._fresh(proxy)
         gap_ms = proxy.stats.get("longest_pause_ms" if proxy is new else "last_gap_ms")
-        return f", longest gap {gap_ms:.1f} ms" if isinstance(gap_ms, (int, float)) else ""
+        return gap_ms if isinstance(gap_ms, (int, float)) else None
 
     async def _fresh(self, process: Managed) -> None:
         """Wait for figures of this moment; one that hangs has none, and is gone on without."""

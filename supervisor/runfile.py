@@ -16,6 +16,7 @@ import psutil
 from msgspec import Struct
 
 from bus.secret import Secret, decode_secret, encode_secret
+from supervisor.ledger import Account
 
 
 class ProcessRecord(Struct, frozen=True, kw_only=True):
@@ -43,6 +44,8 @@ class RunFile(Struct, frozen=True, kw_only=True):
     processes: list[ProcessRecord] = []
     #: Which credentials adapters use that come from elsewhere: a mark made with the secret.
     tokens: dict[str, str] = {}
+    #: What all generations counted, so that totals go on.
+    accounts: dict[str, Account] = {}
 
 
 def new_secret() -> Secret:

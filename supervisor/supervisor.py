@@ -35,6 +35,7 @@ from supervisor.config import Config
 from supervisor.errors import NoTokenError
 from supervisor.fleet import Fleet
 from supervisor.hearing import Hearing
+from supervisor.ledger import RESTARTS
 from supervisor.lifecycle import Action, Signal, Spawn, State
 from supervisor.managed import Managed, preload_for
 from supervisor.notify import READY, STOPPING, notify
@@ -73,7 +74,8 @@ class Supervisor:
         clock: Clock | None = None,
     ) -> None:
         self._paths = paths
-        self._fleet = Fleet(source.compose(settings, {}))
+        accounts = previous.accounts if previous else None
+        self._fleet = Fleet(source.compose(settings, {}), accounts)
         self._orphan_grace_s = settings.supervisor.orphan_grace_s
         self._previous = previous
         self._clock = clock or SystemClock()
@@ -228,6 +230,8 @@ class Supervisor:
                 self._hearing.publish_directory()
 
     def _spawn(self, process: Managed) -> None:
+        if process.lifecycle.restarts:
+            self._fleet.ledger.count(process.name, RESTARTS)
         try:
             process.spawn(self._spawner, self._hearing.endpoint, self._secret, self._orphan_grace_s)
         except NoTokenError as error:
@@ -316,6 +320,7 @@ class Supervisor:
                 secret=self._secret,
                 processes=[*self._fleet.records(), *self._adoption.waiting],
                 tokens=self._tokens.marks,
+                accounts=self._fleet.ledger.accounts,
             ),
         )
 

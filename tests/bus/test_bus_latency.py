@@ -102,3 +102,16 @@ def test_flow_tells_total_rate_age_and_latency():
     assert flow.stats() == {"ticks_total": 32, "ticks_per_s": 16.0, "last_tick_age_s": 2.0}
     assert flow.latency().total == 2
     assert flow.latency().quantile(0.5) == pytest.approx(2000, rel=0.5)
+
+
+def test_arrival_is_measured_before_the_rest_of_the_way_and_of_ticks_only():
+    clock = Clock()
+    flow = Flow(clock)
+    event = frame(0)._replace(kind=Kind.EVENT)
+    ticks = [frame(clock.unix_ns() - 2_000_000)] * (STRIDE * 4)
+    flow.came([event, *ticks[1:]])
+    clock.now_s += 0.003
+    flow.took(ticks)
+    arrival = flow.legs()["arrival"]
+    assert (arrival.total, flow.latency().total) == (3, 4)
+    assert (arrival.sum_us, flow.latency().sum_us) == (3 * 2000, 4 * 5000)
