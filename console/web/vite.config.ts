@@ -14,6 +14,7 @@ export default defineConfig({
     outDir: process.env["CONSOLE_OUT"] ?? "../static",
     emptyOutDir: true,
     target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // which know light-dark()
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     rollupOptions: {

@@ -18,9 +18,18 @@ export function applyTheme(theme: Theme): void {
   window.dispatchEvent(new Event("themechange"));
 }
 
-/** A colour of the style sheet as it is in force now. */
-export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+/**
+ * A colour of the style sheet as it is in force now, as rgb or rgba; `alpha` is 0 to 1.
+ *
+ * Read off an element: a variable by itself still has both themes' colours in it.
+ */
+export function colour(name: string, alpha = 1): string {
+  const probe = document.createElement("span");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return alpha === 1 ? color : color.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
 }
 
 /** Called when colours change, by hand or by the system. Returns how to stop that. */

@@ -1,4 +1,5 @@
-export { MarketDataClient, RefusedError, type Access, type Options, type Socket } from "./client.js";
+export { MarketDataClient } from "./client.js";
+export { RefusedError, type Access, type Options, type Socket } from "./options.js";
 export {
   MarketDataProvider,
   useMarketData,

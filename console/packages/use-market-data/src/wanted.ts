@@ -1,4 +1,4 @@
-import { keyOf, type Instrument, type Mode, type Tick } from "./types.js";
+import { keyOf, type Grant, type Instrument, type Mode, type Tick } from "./types.js";
 
 export type Listener = (tick: Tick) => void;
 
@@ -7,6 +7,10 @@ export interface Wish {
   readonly instrument: Instrument;
   readonly mode: Mode;
   readonly listeners: Set<Listener>;
+  /** The newest tick. */
+  last?: Tick;
+  /** What the proxy said to it. */
+  grant?: Grant;
 }
 
 const wishKey = (mode: Mode, instrument: Instrument): string => `${mode}|${keyOf(instrument)}`;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { RefusedError } from "../src/client.js";
+import { RefusedError } from "../src/options.js";
 import type { MarketData, Tick } from "../src/types.js";
 import { made, NSE, settle, setVisibility } from "./fakes.js";
 

@@ -1,4 +1,5 @@
-import { MarketDataClient, type Options, type Socket } from "../src/client.js";
+import { MarketDataClient } from "../src/client.js";
+import type { Options, Socket } from "../src/options.js";
 
 /** A WebSocket whose other end is the test. */
 export class FakeSocket implements Socket {

@@ -124,15 +124,18 @@ function Headline({ instrument }: { readonly instrument: Instrument }): ReactNod
   const { data } = useMarketData([instrument], "QUOTE");
   const quote = data.get(keyOf(instrument))?.data;
   const kind = direction(quote?.change);
-  const facts: readonly (readonly [string, string])[] = [
-    ["Open", format.price(quote?.open)],
-    ["High", format.price(quote?.high)],
-    ["Low", format.price(quote?.low)],
-    ["Close", format.price(quote?.close)],
-    ["Average", format.price(quote?.average_price)],
-    ["Bid", format.price(quote?.bid_price)],
-    ["Ask", format.price(quote?.ask_price)],
-  ];
+  // Not every broker gives every one.
+  const facts = (
+    [
+      ["Open", quote?.open],
+      ["High", quote?.high],
+      ["Low", quote?.low],
+      ["Close", quote?.close],
+      ["Average", quote?.average_price],
+      ["Bid", quote?.bid_price],
+      ["Ask", quote?.ask_price],
+    ] as const
+  ).filter(([, value]) => value !== undefined);
   return (
     <div className="headline">
       <h2>
@@ -148,7 +151,7 @@ function Headline({ instrument }: { readonly instrument: Instrument }): ReactNod
         {facts.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>{format.price(value)}</dd>
           </div>
         ))}
       </dl>

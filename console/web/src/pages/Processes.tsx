@@ -36,7 +36,7 @@ export function Processes(props: { readonly me: Me; readonly feed: LiveFeed }): 
               <th scope="col" className="n wide">Ticks/s</th>
               <th scope="col" className="n">Last tick</th>
               <th scope="col" className="n">Lost</th>
-              <th scope="col" className="n wide">Latency p50 · p99</th>
+              <th scope="col" className="n wide">Latency</th>
               {me.admin && <th scope="col">Restart</th>}
             </tr>
           </thead>
@@ -142,26 +142,31 @@ function Row(props: {
         <td className="n" data-label="Memory">{format.bytes(process.rss_bytes)}</td>
         <td className="n wide" data-label="Ticks/s" data-figure="ticks">
           {ticks !== null && (
-            <>
+            <div className="trend">
               <Sparkline label={`Ticks per second of ${process.name}, two minutes`} values={column(0)} />
               <span>{format.rate(ticks)}</span>
-            </>
+            </div>
           )}
         </td>
-        <td className="n" data-label="Last tick">{format.age(stat("last_tick_age_s"))}</td>
-        <td className={`n ${lost ? "bad-text" : ""}`} data-label="Lost">{format.count(lost)}</td>
-        <td className="n wide" data-label="Latency p50 · p99">
+        <td className="n" data-label="Last tick">
+          {"last_tick_age_s" in process.stats && format.age(stat("last_tick_age_s"))}
+        </td>
+        <td className={`n ${lost ? "bad-text" : ""}`} data-label="Lost">
+          {lost !== null && format.count(lost)}
+        </td>
+        <td className="n wide" data-label="Latency">
           {points.some((point) => point[2] !== null) && (
-            <>
+            <div className="trend">
               <Sparkline
                 label={`Latency of ${process.name}, p99 above p50, two minutes`}
                 values={column(2)}
                 under={column(1)}
               />
-              <span>
-                {format.latency(p50)} · {format.latency(p99)}
+              <span className="pair">
+                <span className="dim">p50</span> <span>{format.latency(p50)}</span>
+                <span className="dim">p99</span> <span>{format.latency(p99)}</span>
               </span>
-            </>
+            </div>
           )}
         </td>
         {props.controls !== null && (

@@ -2,6 +2,8 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { restart as ask } from "../api.js";
 import type { LiveFeed, Process, Restart } from "../live.js";
 
+/** These can run twice for a while, so that nothing is missed; their own stats may say otherwise. */
+const CAN_OVERLAP = new Set(["adapter", "marketdata", "proxy"]);
 
 export function RestartControls(props: {
   readonly process: Process;
@@ -11,9 +13,8 @@ export function RestartControls(props: {
   const { process, feed, restart } = props;
   const [asking, setAsking] = useState(false);
   const under = restart !== undefined && !restart.over;
-  // An adapter can run twice for a while, so nothing is missed, where its broker allows it.
   const handsOver =
-    process.role === "adapter" &&
+    CAN_OVERLAP.has(process.role) &&
     process.state === "running" &&
     process.stats["may_overlap"] !== false;
   if (process.role === "console") return <span className="dim small">this page</span>;

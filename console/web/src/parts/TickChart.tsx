@@ -8,13 +8,15 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useRef, useState, type ReactNode } from "react";
-import { count } from "../format.js";
+import { count, price as priced } from "../format.js";
 import { colour, onThemeChange } from "../theme.js";
 
 /** Ticks that the chart keeps. */
 const KEPT = 20000;
 /** So many are shown at a glance; from then on the chart scrolls. */
 const FITTED = 240;
+/** Ticks' worth of room at the right. */
+const RIGHT = 4;
 const time = new Intl.DateTimeFormat("en-IN", {
   hour: "2-digit",
   minute: "2-digit",
@@ -53,16 +55,28 @@ export function TickChart({ instrument }: { readonly instrument: Instrument }): 
           borderVisible: false,
           timeVisible: true,
           secondsVisible: true,
-          rightOffset: 4,
+          rightOffset: RIGHT,
           tickMarkFormatter: clock,
         },
-        localization: { timeFormatter: clock },
+        localization: { timeFormatter: clock, priceFormatter: priced },
       });
-      const line = colour("accent");
-      series.applyOptions({ lineColor: line, topColor: `${line}40`, bottomColor: `${line}04` });
+      series.applyOptions({
+        lineColor: colour("accent"),
+        topColor: colour("accent", 0.25),
+        bottomColor: colour("accent", 0.02),
+      });
     };
     paint();
     const stop = onThemeChange(paint);
+    const fit = (): void => {
+      const shown = series.data().length;
+      if (shown < FITTED) api.timeScale().fitContent();
+      else if (api.timeScale().scrollPosition() >= 0) {
+        // Nobody has scrolled back: the newest fill the chart, however wide it is now.
+        api.timeScale().setVisibleLogicalRange({ from: shown - FITTED, to: shown + RIGHT });
+      }
+    };
+    api.timeScale().subscribeSizeChange(fit);
     chart.current = { api, series };
     last.current = drawn.current = gap.current = 0;
     setTold({ ticks: 0, gapMs: 0 });
