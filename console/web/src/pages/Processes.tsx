@@ -134,7 +134,7 @@ function Row(props: {
           <StateBadge state={process.state} />
           {process.detail && <span className="detail small">{process.detail}</span>}
         </td>
-        <td className="n" data-label="Generation" data-figure="generation">{process.generation}</td>
+        <td className="n" data-label="Gen" data-figure="generation">{process.generation}</td>
         <td className="n" data-label="Restarts" data-figure="restarts">{process.restarts}</td>
         <td className="n" data-label="PID" data-figure="pid">{process.pid ?? "–"}</td>
         <td className="n" data-label="Up">{format.duration(process.uptime_s)}</td>
