@@ -207,7 +207,9 @@ def test_nothing_keeps_anybody_out(running):
 def page_axe(page, scheme):
     page.emulateMedia({"colorScheme": scheme})
     # A price that flashes while the theme changes keeps the other theme's colour until it is done.
-    page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => 0)")
+    page.evaluate(
+        "Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => 0)"
+    )
     return page.axe()
 
 
