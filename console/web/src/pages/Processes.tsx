@@ -84,7 +84,7 @@ function Totals({ live }: { readonly live: Live }): ReactNode {
     ["From brokers", `${format.rate(sum(of("adapter"), "ticks_per_s"))}`, "ticks/s"],
     ["To clients", `${format.rate(sum(proxies, "delivered_per_s"))}`, "messages/s"],
     ["Clients", format.count(sum(proxies, "clients")), `${format.count(sum(proxies, "subscriptions"))} subscriptions`],
-    ["Latency p99", format.latency(p99 < 0 ? null : p99), "adapter to clients"],
+    ["Latency p99", format.latency(p99 < 0 ? null : p99), "to clients"],
     ["Lost", format.count(lost), lost ? "see each process" : "nothing"],
     ["Processes", `${live.processes.length - down} of ${live.processes.length}`, live.supervisor ? `up ${format.duration(live.supervisor.uptime_s)}` : "no supervisor"],
   ];
