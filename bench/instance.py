@@ -20,6 +20,8 @@ from bus.errors import StreamError
 from bus.messages import ProcessStatus, StatusReply, StatusRequest
 from supervisor import runfile
 
+#: Others may run on this machine.
+_OWN_PORTS = "[paths]\nstate = 'state'\n[marketdata]\nport = 0\n[console]\nport = 0\n"
 CLI = [sys.executable, "-P", "-m", "supervisor"]
 
 
@@ -30,7 +32,7 @@ class Instance:
         self._folder = tempfile.TemporaryDirectory(prefix="openalgo-stream-bench-")
         self.folder = Path(self._folder.name)
         self.config = self.folder / "openalgo-stream.toml"
-        self.config.write_text("[paths]\nstate = 'state'\n[marketdata]\nport = 0\n" + config)
+        self.config.write_text(_OWN_PORTS + config)
         self.began_unix = time.time()
         self._up = subprocess.Popen(
             [*CLI, "up", "--config", str(self.config)],

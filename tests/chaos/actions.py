@@ -10,8 +10,15 @@ from dataclasses import dataclass
 #: One less than what makes a crash loop, in a little more than its window.
 FAILURES = 3
 WINDOW_S = 65.0
-#: Adapters that things happen to; a third one, `calm`, is left alone.
-ADAPTERS = ("a", "b")
+#: An adapter with a hot standby.
+BACKED = "backed"
+#: Adapters that things happen to; a further one, `calm`, is left alone.
+ADAPTERS = ("a", "b", BACKED)
+PATHS = (*ADAPTERS, "calm")
+#: What a restart by hand-over is made of, and what is done by one.
+HAND_OVERS = frozenset({"restart", "reload", "token"})
+#: What ends or stops one process; a standby goes on.
+HITS = frozenset({"kill", "pause", "freeze"})
 
 
 @dataclass(frozen=True)
@@ -33,19 +40,22 @@ class Action:
 
     @property
     def disturbs(self):
-        """The paths (adapters) on which ticks may be missed; restarts and reloads miss none."""
+        """The paths (adapters) on which ticks may be missed; hand-overs miss none, and with a
+        standby whatever happens to the active one misses none."""
+        if self.kind in HAND_OVERS or (self.target == BACKED and self.kind in HITS):
+            return set()
         if self.target == "proxy":
-            return {"a", "b", "calm"}
-        if self.target in ADAPTERS and self.kind not in {"restart", "reload"}:
-            return {self.target}
-        return set()
+            return set(PATHS)
+        return {self.target} & set(ADAPTERS)
 
     @property
     def greets(self):
         """Where the last tick may be told again: to a session or a client that comes back."""
         if self.target == "proxy":
             return self.disturbs
-        return {self.target} if self.kind in {"disconnect", "refuse"} else set()
+        if self.kind in {"disconnect", "refuse"}:
+            return {self.target}
+        return self.disturbs & {BACKED}  # both of its sessions begin anew
 
     @property
     def touches(self):
@@ -60,9 +70,10 @@ KINDS = {
     "pause": (3, (*ADAPTERS, "proxy", "marketdata", "supervisor"), (0.2, 1.5)),
     #: Stopped until it is found out.
     "freeze": (1, (*ADAPTERS, "proxy", "marketdata"), (9.0, 9.0)),
-    "restart": (4, (*ADAPTERS, "marketdata"), None),
+    "restart": (5, (*ADAPTERS, "marketdata", "proxy", "proxy"), None),
     "hard restart": (2, (*ADAPTERS, "marketdata", "proxy"), None),
     "reload": (2, ADAPTERS, None),
+    "token": (2, ADAPTERS, None),
     "disconnect": (3, ADAPTERS, None),
     #: Broken connections and refused logins together: nobody can come back at once.
     "refuse": (2, ADAPTERS, (0.5, 3.0)),

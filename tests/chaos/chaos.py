@@ -2,14 +2,15 @@
 
     python tests/chaos/chaos.py --minutes 10 [--seed N] [--json FILE]
 
-Three adapters, each with a broker of its own that numbers its ticks, and a client of each. Things
-happen to two adapters, the proxy, the market-data service and the supervisor (`actions`); the
-third adapter is left alone. It is checked that
+Four adapters, each with a broker of its own that numbers its ticks, and a client of each. Things
+happen to three adapters, one of which has a standby, to the proxy, the market-data service and the
+supervisor (`actions`); the fourth adapter is left alone. It is checked that
 
 * no client ever sees a step back, nor a number twice; only a session that comes back to its
   broker, and a client that comes back to the proxy, may be told the last tick again;
 * a number is missed only by whom an action disturbs, and only while it lasts: hand-overs,
-  reloads, and whatever happens to the supervisor or the market-data service miss none;
+  reloads, and whatever happens to the supervisor or the market-data service miss none, nor does
+  what happens to the active process of an adapter with a standby;
 * after each action every process runs again and every symbol ticks again, in time;
 * each name has one process, one generation in the directory, and generations only grow;
 * nothing is left behind in the end: processes, zombies, ports, descriptors.
@@ -35,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import psutil
-from actions import ADAPTERS, Schedule
+from actions import ADAPTERS, BACKED, PATHS, Schedule
 from system import System
 from tally import SYMBOLS
 from witness import Witness
@@ -58,7 +59,6 @@ from supervisor import runfile
 #: Of each simulator; ten of its fifty symbols are wanted.
 RATE = 250
 WANTED = SYMBOLS[:10]
-PATHS = (*ADAPTERS, "calm")
 #: By then everything must be well again: hang detection, back-off after three failures, and a
 #: machine that is busy with other tests.
 BACK_S = 45.0
@@ -115,6 +115,7 @@ class Chaos:
         self._say = say
         self._generations = {}
         self._connections = 2
+        self._tokens = 0
         self._start = time.monotonic()
 
     def run(self):
@@ -127,6 +128,7 @@ class Chaos:
         ]
         try:
             self._until_well(time.monotonic())
+            self._until(self._is_backed, "no standby that is ready")
             for witness in self._witnesses:  # the beginning is none of it
                 witness.tally.twice.clear()
             self._before = self._inventory()
@@ -158,12 +160,14 @@ class Chaos:
         over = self._until_well(time.monotonic())
         for action in actions:
             target = "adapter" if action.target in ADAPTERS else action.target
+            target += " with standby" if action.target == BACKED else ""
             what = f"{action.kind} {target}"
             disturbs, greets = action.disturbs, action.greets
             if len(actions) > 1:  # a hand-over of one that is hit is none; and so on
                 what = f"{what}, with another"
                 disturbs = set().union(*(one.touches for one in actions))
             self.result.events.append(Event(what, disturbs, greets, began, over))
+        self._until(self._is_backed, "no standby that is ready")
         time.sleep(self._schedule.pause_s())
 
     def _do(self, action, delay_s):
@@ -190,8 +194,9 @@ class Chaos:
                 time.sleep(action.hold_s)
                 self._control(action.target, "refuse=off")
                 # A broker that refused is not asked again for minutes; a new token is used at once.
-                token = TokenRequest(action.target, "access_token", Secret(f"t{action.hold_s}"))
-                self._command(token, action.target)
+                self._renew(action.target)
+            case "token":
+                self._renew(action.target)
 
     def _hold(self, action):
         pid = self._pid(action.target)
@@ -215,6 +220,11 @@ class Chaos:
                     return
             time.sleep(0.05)
 
+    def _renew(self, adapter):
+        self._tokens += 1
+        token = TokenRequest(adapter, "access_token", Secret(f"t{self._tokens}"))
+        self._command(token, adapter)
+
     def _reconfigure(self, adapter):
         self._connections = 5 - self._connections
         text, head = self._system.config.read_text(), f"[adapters.{adapter}]\n"
@@ -232,13 +242,33 @@ class Chaos:
 
     def _until_well(self, since):
         """When every process runs and every symbol has ticked since then."""
-        deadline = time.monotonic() + BACK_S
-        while time.monotonic() < deadline:
-            if self._is_well() and all(w.heard_since(since) for w in self._witnesses):
-                return time.monotonic()
-            time.sleep(0.02)
-        self._break(f"not well after {BACK_S:.0f} s: {self._states()}")
+        self._until(
+            lambda: self._is_well() and all(w.heard_since(since) for w in self._witnesses),
+            "not well",
+        )
         return time.monotonic()
+
+    def _until(self, condition, otherwise):
+        deadline = time.monotonic() + BACK_S
+        while not condition():
+            if time.monotonic() > deadline:
+                self._break(f"{otherwise} after {BACK_S:.0f} s: {self._states()}")
+                return
+            time.sleep(0.02)
+
+    def _is_backed(self):
+        """Whether the standby has all that the active one has: what follows is to miss nothing."""
+        try:
+            active = self._process(BACKED)
+        except StreamError:
+            return False
+        both = (active, active.standby)
+        return all(
+            one is not None
+            and one.state == "running"
+            and one.stats.get("topics_seen") == one.stats.get("topics") == len(WANTED)
+            for one in both
+        )
 
     def _is_well(self):
         try:
@@ -255,7 +285,7 @@ class Chaos:
         pids = [process.pid for process in processes]
         if len(set(pids)) != len(pids):
             self._break(f"two names for one process: {pids}")
-        feeding = [p.adapter for p in publishers if p.adapter in PATHS]
+        feeding = [p.adapter for p in publishers if p.adapter in PATHS and not p.standby]
         return sorted(feeding) == sorted(PATHS)
 
     def _states(self):
@@ -369,7 +399,7 @@ class Chaos:
 
 
 def config():
-    """Three brokers, three adapters, and a role for each."""
+    """A broker, an adapter and a role for each path."""
     return "".join(
         f"""
 [simulators.sim-{name}]
@@ -383,6 +413,7 @@ broker = "zerodha"
 url = "simulator:sim-{name}"
 instruments = "simulator:sim-{name}"
 credentials = {{ api_key = "k", access_token = "t" }}
+standby = {str(name == BACKED).lower()}
 
 [roles.{name}]
 adapters = ["{name}"]
@@ -397,7 +428,8 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    print(f"seed {options.seed}")
+    print(f"seed {options.seed}", flush=True)
+    os.environ["OPENALGO_STREAM_CONSOLE_ENABLED"] = "false"  # others may run on this machine
     with tempfile.TemporaryDirectory(prefix="openalgo-stream-chaos-") as folder:
         system = System(Path(folder), config(), "")
         try:
