@@ -18,15 +18,12 @@ per topic, and topics that nobody wants any more are forgotten.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-import msgspec
-from msgspec import Struct
-
-from bus.frames import OWN_CLOCK, Frame
+from bus.frames import Frame
+from bus.likeness import content_of, goes_back, in_another_form
 
 #: How long a follower's tick waits for the leader to deliver it.
 HOLD_S: Final = 0.25
@@ -36,19 +33,6 @@ REMEMBERED: Final = 256
 #: The broker's greeting may be news, and a tick may come before it is told again with the mode:
 #: during so many ticks of a new session the last one may be repeated.
 _GREETING: Final = 3
-
-_TIMESTAMP: Final = re.compile(rb'"timestamp":\d+')
-
-
-class _Place(Struct):
-    """Where a tick stands in its day."""
-
-    timestamp: int = 0
-    volume: int = 0
-    ltp: float = 0.0
-
-
-_place = msgspec.json.Decoder(_Place).decode
 
 
 class _Held(NamedTuple):
@@ -139,6 +123,19 @@ class Splice:
             else:
                 self._follow(topic, topic.lag(generation), frame, now)
         return out
+
+    def remember(self, frame: Frame) -> None:
+        """This was delivered elsewhere, last of its topic, before anything came here: a consumer
+        goes on where another one stopped."""
+        topic = self._topics.get(frame.topic)
+        if topic is None or topic.last is not None:
+            return
+        topic.last = frame
+        content = content_of(frame)
+        for lag in topic.lags.values():
+            if any(held.content == content for held in lag.ahead):
+                lag.met, lag.greeting = True, content
+            self._lead(lag, content, None)
 
     def forget(self, name: bytes) -> None:
         """Nobody wants a topic any more."""
@@ -282,36 +279,3 @@ class Splice:
             return True
         self.duplicates_total += 1
         return False
-
-
-def content_of(frame: Frame) -> int:
-    """What makes a tick the same tick in another generation."""
-    payload = frame.payload
-    if frame.flags & OWN_CLOCK:
-        payload = _TIMESTAMP.sub(b"", payload, 1)
-    return hash(payload)
-
-
-def in_another_form(frame: Frame, last: Frame | None) -> bool:
-    """Whether this is the price of the last tick again, with the volume or without it."""
-    if last is None:
-        return False
-    try:
-        new, old = _place(frame.payload), _place(last.payload)
-    except msgspec.DecodeError:
-        return False
-    return new.ltp == old.ltp and bool(new.volume) != bool(old.volume)
-
-
-def goes_back(frame: Frame, last: Frame | None) -> bool:
-    """Whether a tick lies before the last one delivered, by the broker's time or volume."""
-    if last is None:
-        return False
-    try:
-        new, old = _place(frame.payload), _place(last.payload)
-    except msgspec.DecodeError:
-        return False
-    if new.volume and old.volume and new.volume < old.volume:
-        return True
-    clocks = (frame.flags | last.flags) & OWN_CLOCK
-    return not clocks and new.timestamp < old.timestamp

@@ -182,6 +182,14 @@ class Subscriber:
             if feed.entry.adapter == adapter:
                 feed.unsubscribe(topic)
 
+    def remember(self, frames: Iterable[Frame]) -> None:
+        """Another consumer delivered these, last of their topics, before this one wanted them:
+        a session that is greeted with one of them tells nothing new."""
+        for frame in frames:
+            if self._last.setdefault(frame.topic, frame) is frame:
+                for joint in self._splices.values():
+                    joint.splice.remember(frame)
+
     def close(self) -> None:
         if self._splicer is not None:
             self._splicer.cancel()

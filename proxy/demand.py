@@ -6,12 +6,13 @@ answer each demand (`Accepted`, `Rejected`); the answer is kept while the topic 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from msgspec import Struct
 
 from bus.events import Accepted, Rejected
+from bus.frames import Frame
 from bus.topics import NUL
 
 Verdict = Accepted | Rejected
@@ -23,6 +24,8 @@ class Bus(Protocol):
     def subscribe(self, adapter: str, topic: bytes) -> None: ...
 
     def unsubscribe(self, adapter: str, topic: bytes) -> None: ...
+
+    def remember(self, frames: Iterable[Frame]) -> None: ...
 
 
 class _Want(Struct):
@@ -62,6 +65,11 @@ class Demand:
         if not want.holders:
             del self._wants[topic]
             self._bus.unsubscribe(want.adapter, topic)
+
+    def remember(self, frames: Iterable[Frame]) -> None:
+        """Another process delivered these to clients that come here, before it was asked for
+        their topics here."""
+        self._bus.remember(frames)
 
     def verdict(self, topic: bytes) -> Verdict | None:
         """What the adapter said; None while it has not, or nobody wants the topic."""

@@ -125,6 +125,7 @@ class Arrival:
                 marks = [Mark(*key, sequence) for key, sequence in self._marks.items()]
                 self._say(Joined(number, marks))
             case Positions(settled, fresh):
+                self._harbour.desk.demand.remember(settled)
                 self._harbour.crossing.begin(settled, settled=True)
                 self._harbour.crossing.begin(fresh, settled=False)
             case Listener():

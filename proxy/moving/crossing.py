@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bus.frames import Frame, Kind
-from bus.splice import content_of, goes_back
+from bus.likeness import content_of, goes_back
 
 #: Frames kept at most; a process that is so far behind cannot take over.
 MAX_KEPT: Final = 500_000

@@ -15,7 +15,7 @@ from bus.events import (
     decode_event,
     encode_event,
 )
-from bus.frames import Kind
+from bus.frames import Frame, Kind
 from bus.messages import PublisherEntry
 from bus.orders import Order
 from bus.publisher import Publisher
@@ -277,6 +277,23 @@ def test_two_generations_that_overlap_are_one_stream():
         assert [f.received_ns for f in subscriber.got] == list(range(1, 12))
         assert subscriber.lost_total == 0
         await until(lambda: subscriber.last_gap_ms is not None)
+
+    on_bench(scenario)
+
+
+def test_what_another_consumer_delivered_is_no_news_from_a_new_session():
+    async def scenario(bench):
+        old, new, subscriber = bench.publisher(1), bench.publisher(2), bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([entry(old), entry(new)])
+        await until(lambda: old.demands and new.demands)
+        elsewhere = Frame(SBIN.wire[:-1], Kind.TICK, 0, 1, 1, 0, b'{"volume":1}')
+        subscriber.remember([elsewhere])
+        for payload in (b'{"volume":1}', b'{"volume":2}'):
+            new.publish(SBIN.wire, payload, 0)
+        await asyncio.sleep(0.02)
+        subscriber.follow([entry(new)])
+        assert [f.payload for f in subscriber.got] == [b'{"volume":2}']
 
     on_bench(scenario)
 

@@ -1,6 +1,7 @@
 """Two generations of one stream, in every interleaving: each tick once, in order."""
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +80,21 @@ def test_the_greeting_that_repeats_what_was_delivered_before_the_splice_is_dropp
     assert splice.take(NEW, [tick(7)], 0.0) == []
     assert splice.end(OLD) == []
     assert splice.duplicates_total == 1
+
+
+@pytest.mark.parametrize("greeted_before", [0, 1, 2])
+def test_the_greeting_that_repeats_what_another_consumer_delivered_is_dropped(greeted_before):
+    last = {}
+    splice = Splice(OLD, last)
+    splice.follow(NEW)
+    greeting = [tick(7)] * 2
+    assert splice.take(NEW, greeting[:greeted_before], 0.0) == []
+    last[TOPIC] = tick(7)
+    splice.remember(last[TOPIC])
+    assert splice.take(NEW, greeting[greeted_before:], 0.0) == []
+    splice.remember(tick(5))  # of one that was slower
+    assert splice.end(OLD) == []
+    assert numbers(splice.take(NEW, [tick(8), tick(8), tick(9)], 0.0)) == [8, 8, 9]
 
 
 def test_the_greeting_after_the_end_of_a_silent_generation_is_dropped():

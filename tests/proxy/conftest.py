@@ -188,6 +188,10 @@ class FakeBus:
 
     def __init__(self):
         self.wanted = {}
+        self.remembered = []
+
+    def remember(self, frames):
+        self.remembered += frames
 
     def subscribe(self, adapter, topic):
         assert topic not in self.wanted

@@ -1,0 +1,57 @@
+"""When two ticks of a topic are the same one, and which of two comes first. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from bus.frames import OWN_CLOCK, Frame
+
+_TIMESTAMP: Final = re.compile(rb'"timestamp":\d+')
+
+
+class _Place(Struct):
+    """Where a tick stands in its day."""
+
+    timestamp: int = 0
+    volume: int = 0
+    ltp: float = 0.0
+
+
+_place = msgspec.json.Decoder(_Place).decode
+
+
+def content_of(frame: Frame) -> int:
+    """What makes a tick the same tick in another generation."""
+    payload = frame.payload
+    if frame.flags & OWN_CLOCK:
+        payload = _TIMESTAMP.sub(b"", payload, 1)
+    return hash(payload)
+
+
+def in_another_form(frame: Frame, last: Frame | None) -> bool:
+    """Whether this is the price of the last tick again, with the volume or without it."""
+    if last is None:
+        return False
+    try:
+        new, old = _place(frame.payload), _place(last.payload)
+    except msgspec.DecodeError:
+        return False
+    return new.ltp == old.ltp and bool(new.volume) != bool(old.volume)
+
+
+def goes_back(frame: Frame, last: Frame | None) -> bool:
+    """Whether a tick lies before the last one delivered, by the broker's time or volume."""
+    if last is None:
+        return False
+    try:
+        new, old = _place(frame.payload), _place(last.payload)
+    except msgspec.DecodeError:
+        return False
+    if new.volume and old.volume and new.volume < old.volume:
+        return True
+    clocks = (frame.flags | last.flags) & OWN_CLOCK
+    return not clocks and new.timestamp < old.timestamp
