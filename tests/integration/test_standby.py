@@ -41,6 +41,7 @@ def test_kill_9_of_the_active_and_of_its_successor_loses_nothing(system):
     reader.stop()
     assert not reader.closed
     assert reader.seen.keys() == {row["symbol"] for row in instruments}
+    print(one.status(), one.logs())
     TRUTH.check(reader.seen)
     assert one.process("proxy")["stats"]["last_gap_ms"] > 0
 
