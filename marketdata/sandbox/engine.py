@@ -9,9 +9,9 @@ from __future__ import annotations
 from marketdata.sandbox.gtts import Gtts
 from marketdata.sandbox.matching import Matching
 from marketdata.sandbox.orders import Orders
-from marketdata.sandbox.quote import Data
+from marketdata.sandbox.quote import Data, Seen
 from marketdata.sandbox.risk import Risk
-from marketdata.sandbox.state import State
+from marketdata.sandbox.state import State, Symbol
 from marketdata.sandbox.timetable import Timetable
 
 
@@ -29,22 +29,19 @@ class Engine:
         self.odd_ticks_total = 0
         self.old_ticks_total = 0
 
-    def on_tick(self, tick: Data, received_ns: int, now_ns: int) -> None:
+    def on_tick(self, tick: Seen | Data, received_ns: int, now_ns: int) -> None:
         """The next tick of an instrument; of others than those it needs, nothing happens."""
         symbol = self.state.symbols.get((tick.exchange, tick.symbol))
         if symbol is None:
             return
         quote = symbol.quote
-        quote.update(tick, received_ns)
+        quote.update(tick if isinstance(tick, Seen) else Seen.of(tick), received_ns)
         if not quote.is_sane:
             self.odd_ticks_total += 1
             return
         if symbol.positions:
-            for account, position in list(symbol.positions.values()):
-                account.mark(position, quote.ltp)
-                if account.limits.max_loss:
-                    self.risk.check_loss(account, now_ns)
-        if symbol.is_idle:
+            self._mark(symbol, now_ns)
+        if symbol.is_calm:
             return
         if now_ns - received_ns > self.state.rules.max_price_age_ns:
             self.old_ticks_total += 1
@@ -54,6 +51,17 @@ class Engine:
             self.gtts.on_price(symbol, now_ns)
         if symbol.rules:
             self.risk.on_price(symbol, now_ns)
+
+    def _mark(self, symbol: Symbol, now_ns: int) -> None:
+        """Give the positions their new price; a loss that is too much ends the trading."""
+        is_limited = False
+        ltp = symbol.quote.ltp
+        for account, position in symbol.positions.values():
+            account.mark(position, ltp)
+            is_limited = is_limited or account.limits.max_loss > 0
+        if is_limited:
+            for account, _ in list(symbol.positions.values()):
+                self.risk.check_loss(account, now_ns)
 
     def restore(self) -> None:
         """Build the indices of a state that was read from the store."""

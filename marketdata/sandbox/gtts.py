@@ -121,12 +121,14 @@ class Gtts:
         for leg in gtt.legs:
             ladder = symbol.gtts_above if leg.direction == "above" else symbol.gtts_below
             ladder.add(leg.trigger_price, gtt.placed_ns, leg.id)
+        symbol.rebound()
 
     def _unindex(self, gtt: Gtt) -> None:
         symbol = self._state.symbol(gtt.exchange, gtt.symbol)
         for leg in gtt.legs:
             ladder = symbol.gtts_above if leg.direction == "above" else symbol.gtts_below
             ladder.remove(leg.trigger_price, gtt.placed_ns, leg.id)
+        symbol.rebound()
 
     def _fire(self, gtt: Gtt, leg_id: str, now_ns: int) -> None:
         """The order takes over the margin; when it is refused, the GTT ends as rejected."""

@@ -38,6 +38,11 @@ class Ladder:
         if at < len(self._entries) and self._entries[at] == entry:
             del self._entries[at]
 
+    @property
+    def next_price(self) -> Micros:
+        """The price that is met first; of an empty ladder there is none."""
+        return self._sign * self._entries[0][0]
+
     def is_reached(self, price: Micros) -> bool:
         """Whether the price has come to the first one's."""
         entries = self._entries

@@ -49,7 +49,7 @@ class StoreError(SandboxError):
     """The database did not take a change: nothing of it happened."""
 
 
-class OrderRequest(Struct, frozen=True, kw_only=True):
+class OrderRequest(Struct, frozen=True, kw_only=True, gc=False):
     """What a client asks for. `ref` is the client's own mark: a second request of the account
     with the same one is answered with the first one's order."""
 
@@ -65,7 +65,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
     ref: str = ""
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class Change(Struct, frozen=True, kw_only=True, gc=False):
     """What `modify` changes; None leaves it as it is."""
 
     quantity: int | None = None
@@ -74,7 +74,7 @@ class Change(Struct, frozen=True, kw_only=True):
     pricetype: PriceType | None = None
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, kw_only=True, gc=False):
     """An order. While some of it is filled and some is not, it stays `open`.
 
     `filled_value` is the sum of price x quantity over its fills. `blocked` is the margin that it
@@ -124,7 +124,7 @@ class Order(Struct, frozen=True, kw_only=True):
         return 1 if self.action == "BUY" else -1
 
 
-class Trade(Struct, frozen=True, kw_only=True):
+class Trade(Struct, frozen=True, kw_only=True, gc=False):
     """One fill; `fill` counts those of its order from 1. `value` is what it cost or brought,
     `epoch` how often the account was reset before."""
 
@@ -199,7 +199,7 @@ class Holding(Struct, kw_only=True):
         return self.last_price * self.quantity - self.cost if self.last_price else 0
 
 
-class Funds(Struct, frozen=True, kw_only=True):
+class Funds(Struct, frozen=True, kw_only=True, gc=False):
     """An account's money: capital + realised = cash + holdings, available = cash - used."""
 
     account: str
@@ -214,7 +214,7 @@ class Funds(Struct, frozen=True, kw_only=True):
     resets: int
 
 
-class LegRequest(Struct, frozen=True, kw_only=True):
+class LegRequest(Struct, frozen=True, kw_only=True, gc=False):
     """One leg of a GTT: the order that is placed when the price gets to `trigger_price`."""
 
     action: Action
@@ -234,7 +234,7 @@ class GttRequest(Struct, frozen=True, kw_only=True):
     strategy: str = ""
 
 
-class Leg(Struct, frozen=True, kw_only=True):
+class Leg(Struct, frozen=True, kw_only=True, gc=False):
     """A leg as it is kept; `direction` is where the price comes from to meet the trigger."""
 
     id: str
@@ -266,7 +266,7 @@ class Gtt(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class ExitRule(Struct, frozen=True, kw_only=True):
+class ExitRule(Struct, frozen=True, kw_only=True, gc=False):
     """Stop, target and trailing stop of one position; 0 leaves one out.
 
     `trail` is how far behind the best price the stop follows, once the profit is `trail_from` per
@@ -285,7 +285,7 @@ class ExitRule(Struct, frozen=True, kw_only=True):
     tried_ns: int = 0
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class Limits(Struct, frozen=True, kw_only=True, gc=False):
     """An account's limits; 0 leaves one out. `killed` says why nothing but exits is accepted."""
 
     account: str
@@ -295,7 +295,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     killed: str = ""
 
 
-class AuditEntry(Struct, frozen=True, kw_only=True):
+class AuditEntry(Struct, frozen=True, kw_only=True, gc=False):
     """Who did what; `subject` is the order, GTT or instrument it was done to."""
 
     number: int

@@ -8,15 +8,58 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, TypeAlias
 
-from msgspec import UNSET
+import msgspec
+from msgspec import Struct
 
-from bus.ticks import DepthData, Level, LtpData, QuoteData
+from bus.ticks import DepthData, Level, LtpData, QuoteData, encode_json
 from marketdata.sandbox.money import RUPEE, Micros
 
 Data: TypeAlias = LtpData | QuoteData | DepthData
 
 #: A book that came this long before the last price stands for nothing, in ns.
 _BOOK_LIFE_NS: Final = 5 * 10**9
+
+
+class Seen(Struct, gc=False):
+    """What orders see of a tick in any mode; `decode` reads nothing else of a payload.
+
+    Prices in rupees; 0 where the tick does not say. A tick without a side of either kind
+    (`bids` None, `bid_price` below 0) says nothing of the book.
+    """
+
+    symbol: str
+    exchange: str
+    ltp: float
+    volume: int = 0
+    low: float = 0.0
+    high: float = 0.0
+    bid_price: float = -1.0
+    ask_price: float = -1.0
+    bid_size: int = 0
+    ask_size: int = 0
+    bids: list[Level] | None = None
+    asks: list[Level] | None = None
+
+    @classmethod
+    def of(cls, tick: Data) -> Seen:
+        """The same of a tick that was decoded as a whole."""
+        return decode(encode_json(tick))
+
+    @property
+    def has_book(self) -> bool:
+        """Whether it tells of bids and asks, or that there are none."""
+        return self.bids is not None or self.bid_price >= 0 or self.ask_price >= 0
+
+    def side(self, *, asks: bool) -> list[Level]:
+        """One side of the book, the best first; of a quote its one level."""
+        levels = self.asks if asks else self.bids
+        if levels is not None:
+            return levels
+        price, size = (self.ask_price, self.ask_size) if asks else (self.bid_price, self.bid_size)
+        return [Level(price, size)] if price > 0 else []
+
+
+decode: Final = msgspec.json.Decoder(Seen).decode
 
 
 class Offer(NamedTuple):
@@ -30,66 +73,75 @@ class Quote:
     """The newest of all modes. `is_sane` is false for a price outside its own day's range."""
 
     __slots__ = (
+        "_ask",
+        "_bid",
         "_book",
         "_book_ns",
         "_taken",
         "_uses_book",
         "_volume",
-        "high",
         "is_sane",
         "is_traded",
-        "low",
         "ltp",
         "received_ns",
     )
 
     def __init__(self, *, uses_book: bool = True) -> None:
         self.ltp: Micros = 0
-        self.low: Micros = 0
-        self.high: Micros = 0
         self.received_ns = 0
         self.is_sane = False
         #: Whether the last tick told of a trade that none before it told of.
         self.is_traded = False
         self._uses_book = uses_book
         self._volume = 0
-        self._book: QuoteData | None = None
+        self._book: Seen | None = None
         self._book_ns = 0
+        # The best prices of the book, in rupees; 0: nobody.
+        self._bid = self._ask = 0.0
         self._taken: dict[tuple[bool, float], tuple[int, int]] = {}
 
-    def update(self, tick: Data, received_ns: int) -> None:
+    def update(self, tick: Seen, received_ns: int) -> None:
         """The next tick of the instrument, in any mode."""
-        ltp = round(tick.ltp * RUPEE)
-        volume = tick.volume if tick.volume is not UNSET else 0
+        ltp, volume = round(tick.ltp * RUPEE), tick.volume
         self.is_traded = ltp != self.ltp or volume > self._volume > 0
         self.ltp = ltp
         self.received_ns = received_ns
         if volume:
             self._volume = volume
-        if isinstance(tick, QuoteData):
+        if self._uses_book and tick.has_book:
             self._book = tick
             self._book_ns = received_ns
-            self.low = round(tick.low * RUPEE) if tick.low is not UNSET else 0
-            self.high = round(tick.high * RUPEE) if tick.high is not UNSET else 0
+            self._bid = _top(tick.bids, tick.bid_price)
+            self._ask = _top(tick.asks, tick.ask_price)
         # A range of an earlier tick says nothing about a later price.
-        is_range_known = self.low > 0 and self.high > 0 and self._book_ns == received_ns
-        self.is_sane = ltp > 0 and (not is_range_known or self.low <= ltp <= self.high)
+        self.is_sane = ltp > 0 and (
+            tick.low <= 0 or tick.high <= 0 or tick.low <= tick.ltp <= tick.high
+        )
+
+    def is_between(self, low: float, high: float) -> bool:
+        """Whether neither the last price nor the book comes to these two (in Micros). False when
+        in doubt: the book's prices are compared before they are rounded."""
+        if not low < self.ltp < high:
+            return False
+        ask = self._ask
+        return self._bid * RUPEE < high - 1 and (ask <= 0 or ask * RUPEE > low + 1)
 
     def best(self, *, buying: bool) -> Micros | None:
         """What a buyer pays (a seller gets) at once; None: nobody is on the other side.
 
         The last price where the feed has no book.
         """
-        book = self._live_book()
-        if book is None:
+        if not self.has_book:
             return self.ltp or None
-        top = _top(book, asks=buying)
+        top = self._ask if buying else self._bid
         return round(top * RUPEE) if top > 0 else None
 
     @property
     def has_book(self) -> bool:
         """Whether there are bids and asks, and not only a last price."""
-        return self._live_book() is not None
+        if self.received_ns - self._book_ns > _BOOK_LIFE_NS:
+            return False
+        return self._bid > 0 or self._ask > 0
 
     def offers(self, *, buying: bool) -> list[Offer]:
         """What can be had, the best first, less what was taken of it before.
@@ -101,7 +153,7 @@ class Quote:
         if book is None:
             return [Offer(self.ltp, None)] if self.ltp else []
         offers = []
-        for level in _levels(book, asks=buying):
+        for level in book.side(asks=buying):
             if level.price <= 0:
                 continue
             price = round(level.price * RUPEE)
@@ -119,7 +171,7 @@ class Quote:
         book = self._live_book()
         if book is None:
             return
-        for level in _levels(book, asks=buying):
+        for level in book.side(asks=buying):
             if round(level.price * RUPEE) == price:
                 key = (buying, level.price)
                 shown, taken = self._taken.get(key, (0, 0))
@@ -128,33 +180,18 @@ class Quote:
                 self._forget_gone(book)
                 return
 
-    def _forget_gone(self, book: QuoteData) -> None:
+    def _forget_gone(self, book: Seen) -> None:
         """Levels that are no more in sight would pile up over a day."""
         if len(self._taken) > 64:
-            seen = {
-                (asks, level.price) for asks in (True, False) for level in _levels(book, asks=asks)
-            }
+            seen = {(asks, level.price) for asks in (True, False) for level in book.side(asks=asks)}
             self._taken = {key: took for key, took in self._taken.items() if key in seen}
 
-    def _live_book(self) -> QuoteData | None:
-        book = self._book
-        if book is None or not self._uses_book or self.received_ns - self._book_ns > _BOOK_LIFE_NS:
-            return None
-        if _top(book, asks=True) > 0 or _top(book, asks=False) > 0:
-            return book
-        return None
+    def _live_book(self) -> Seen | None:
+        return self._book if self.has_book else None
 
 
-def _top(book: QuoteData, *, asks: bool) -> float:
-    if isinstance(book, DepthData):
-        side = book.asks if asks else book.bids
-        return side[0].price if side else 0.0
-    price = book.ask_price if asks else book.bid_price
-    return 0.0 if price is UNSET else price
-
-
-def _levels(book: QuoteData, *, asks: bool) -> list[Level]:
-    if isinstance(book, DepthData):
-        return book.asks if asks else book.bids
-    size = book.ask_size if asks else book.bid_size
-    return [Level(_top(book, asks=asks), 0 if size is UNSET else size)]
+def _top(levels: list[Level] | None, price: float) -> float:
+    """The best price of a side; not above 0: nobody is there."""
+    if levels is not None:
+        return levels[0].price if levels else 0.0
+    return price

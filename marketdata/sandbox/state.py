@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from math import inf
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -25,7 +26,7 @@ from marketdata.sandbox.model import (
     Source,
     Trade,
 )
-from marketdata.sandbox.quote import Data, Quote
+from marketdata.sandbox.quote import Data, Quote, Seen
 from marketdata.sandbox.rules import Rules
 
 #: The last tick of an instrument that others watch, and when it was received (Unix ns).
@@ -45,6 +46,8 @@ class Symbol:
     __slots__ = (
         "buy_stops",
         "buys",
+        "calm_above",
+        "calm_below",
         "contract",
         "gtts_above",
         "gtts_below",
@@ -70,6 +73,25 @@ class Symbol:
         #: The open positions.
         self.positions: dict[Owner, tuple[Account, Position]] = {}
         self.rules: dict[Owner, ExitRule] = {}
+        #: Nothing waits for a price between these, in Micros, both excluded.
+        self.calm_above: float = -inf
+        self.calm_below: float = inf
+
+    def rebound(self) -> None:
+        """Something waits for a price, or does no more: say anew between which none is met."""
+        falling, rising = (
+            (self.buys, self.sell_stops, self.gtts_below),
+            (self.sells, self.buy_stops, self.gtts_above),
+        )
+        self.calm_above = max((one.next_price for one in falling if len(one)), default=-inf)
+        self.calm_below = min((one.next_price for one in rising if len(one)), default=inf)
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the market is where it can move nothing but the value of positions."""
+        if self.markets or self.rules:
+            return False
+        return self.quote.is_between(self.calm_above, self.calm_below)
 
     def live_orders(self) -> list[str]:
         """The ids of all that wait here."""
@@ -147,7 +169,8 @@ class State:
         """Take the last tick from elsewhere when it is newer than the last one seen here."""
         told = self.last_value(symbol.contract.exchange, symbol.contract.symbol)
         if told is not None and told[1] > symbol.quote.received_ns:
-            symbol.quote.update(*told)
+            tick, received_ns = told
+            symbol.quote.update(Seen.of(tick), received_ns)
 
     def is_fresh(self, symbol: Symbol, now_ns: int) -> bool:
         """Whether the last price can be traded on."""
@@ -162,6 +185,7 @@ class State:
             symbol.markets[order.id] = None
         else:
             ladder.add(price, int(order.id), order.id)
+            symbol.rebound()
 
     def unindex(self, order: Order) -> None:
         symbol = self.symbol(order.exchange, order.symbol)
@@ -170,6 +194,7 @@ class State:
             symbol.markets.pop(order.id, None)
         else:
             ladder.remove(price, int(order.id), order.id)
+            symbol.rebound()
 
     def record(self, order: Order, now_ns: int) -> Order:
         """A new state of an order: it gets its number, and is told of once it is durable."""
