@@ -16,12 +16,13 @@ import msgspec
 from bus.topics import Mode
 from marketdata.api.endpoint import ApiError
 from marketdata.asking import Asking
-from marketdata.cache import Data, Tick
+from marketdata.cache import Tick
 from marketdata.consumers import Priority
 from marketdata.feeds import Feed
 from marketdata.market import Market
 from marketdata.sandbox.desk import Desk
 from marketdata.sandbox.model import NotFound, Rejection, SandboxError
+from marketdata.sandbox.quote import Data, decode
 from marketdata.sources import Sources
 
 T = TypeVar("T")
@@ -150,7 +151,7 @@ def _decoded(ticks: Iterable[Tick]) -> Ticks:
     decoded: Ticks = []
     for tick in ticks:
         try:
-            decoded.append((tick.decode(), tick.frame.received_ns))
+            decoded.append((decode(tick.frame.payload), tick.frame.received_ns))
         except msgspec.DecodeError:
             continue
     return decoded

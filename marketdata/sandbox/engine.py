@@ -29,13 +29,13 @@ class Engine:
         self.odd_ticks_total = 0
         self.old_ticks_total = 0
 
-    def on_tick(self, tick: Seen | Data, received_ns: int, now_ns: int) -> None:
+    def on_tick(self, tick: Data, received_ns: int, now_ns: int) -> None:
         """The next tick of an instrument; of others than those it needs, nothing happens."""
         symbol = self.state.symbols.get((tick.exchange, tick.symbol))
         if symbol is None:
             return
         quote = symbol.quote
-        quote.update(tick if isinstance(tick, Seen) else Seen.of(tick), received_ns)
+        quote.update(Seen.of(tick), received_ns)
         if not quote.is_sane:
             self.odd_ticks_total += 1
             return

@@ -14,8 +14,6 @@ from msgspec import Struct
 from bus.ticks import DepthData, Level, LtpData, QuoteData, encode_json
 from marketdata.sandbox.money import RUPEE, Micros
 
-Data: TypeAlias = LtpData | QuoteData | DepthData
-
 #: A book that came this long before the last price stands for nothing, in ns.
 _BOOK_LIFE_NS: Final = 5 * 10**9
 
@@ -43,7 +41,7 @@ class Seen(Struct, gc=False):
     @classmethod
     def of(cls, tick: Data) -> Seen:
         """The same of a tick that was decoded as a whole."""
-        return decode(encode_json(tick))
+        return tick if isinstance(tick, Seen) else decode(encode_json(tick))
 
     @property
     def has_book(self) -> bool:
@@ -58,6 +56,9 @@ class Seen(Struct, gc=False):
         price, size = (self.ask_price, self.ask_size) if asks else (self.bid_price, self.bid_size)
         return [Level(price, size)] if price > 0 else []
 
+
+#: A tick in any mode, as this or as a whole.
+Data: TypeAlias = Seen | LtpData | QuoteData | DepthData
 
 decode: Final = msgspec.json.Decoder(Seen).decode
 
