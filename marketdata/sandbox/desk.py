@@ -248,8 +248,6 @@ class Desk:
     def on_time(self) -> None:
         """What is due by now; to be called once a second."""
         self._do(self._engine.timetable.on_time)
-        if not self._depth:
-            self._store.tidy()
 
     def wanted(self) -> frozenset[tuple[str, str]]:
         """The instruments, as (exchange, symbol), whose ticks the desk needs."""

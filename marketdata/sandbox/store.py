@@ -1,7 +1,7 @@
 """The sandbox's SQLite file: what the engine changed becomes durable in one transaction.
 
-One process owns the file at a time (exclusive locking): a second one waits, then gives up. WAL
-with `synchronous=NORMAL` loses nothing when the process dies, `FULL` nothing when the power fails.
+One process owns the file at a time (`ownership`): a second one waits, then gives up. WAL with
+`synchronous=NORMAL` loses nothing when the process dies, `FULL` nothing when the power fails.
 Constraints hold what the engine promises: a fill has one row, and an order never fills beyond
 its quantity.
 """
@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import Changes, DayResult
+from marketdata.sandbox.checkpoints import Checkpoints
 from marketdata.sandbox.model import (
     AuditEntry,
     ExitRule,
@@ -30,14 +31,14 @@ from marketdata.sandbox.model import (
     StoreError,
     Trade,
 )
+from marketdata.sandbox.ownership import Ownership
 from marketdata.sandbox.state import Counters, State
 
 VERSION: Final = 1
 #: How long to wait for the process before us to let go of the file.
 BUSY_S: Final = 10.0
-#: Commits between two looks at the write-ahead log, when there is time for it, and when not.
-_TIDY_AFTER: Final = 500
-_TIDY_AT_ONCE: Final = 20_000
+#: Commits between two checkpoints of the write-ahead log: some 40 MB.
+_CHECKPOINT_AFTER: Final = 1000
 T = TypeVar("T", bound=Struct)
 
 
@@ -118,18 +119,27 @@ class Store:
         self._uncheckpointed = 0
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._ownership = Ownership(path, BUSY_S)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{path}: {error}; does another instance use it?") from None
+        try:
             self._database = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=BUSY_S
             )
             self._begin(synchronous)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{path}: {error}; does another instance use it?") from None
+        except (sqlite3.Error, StoreError) as error:
+            self._ownership.release()
+            told = error if isinstance(error, StoreError) else StoreError(f"{path}: {error}")
+            raise told from None
+        self._checkpoints = Checkpoints(path, synchronous)
 
     def close(self) -> None:
         """Give the file back; what was committed is in it."""
+        self._checkpoints.close()
         with suppress(sqlite3.Error):
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._database.close()
+        self._ownership.release()
 
     def write(self, changes: Changes, counters: Counters, announced: int) -> None:
         """All of it or nothing. `announced` is the last event that others were told of.
@@ -157,15 +167,9 @@ class Store:
                 execute("ROLLBACK")
             raise StoreError(f"{self.path}: {error}; nothing was changed") from None
         self._uncheckpointed += 1
-        if self._uncheckpointed > _TIDY_AT_ONCE:
-            self.tidy()
-
-    def tidy(self) -> None:
-        """Move the log into the file, when it is worth it; for when no tick waits."""
-        if self._uncheckpointed > _TIDY_AFTER:
+        if self._uncheckpointed > _CHECKPOINT_AFTER:
             self._uncheckpointed = 0
-            with suppress(sqlite3.Error):  # the log only grows; the next look tries again
-                self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._checkpoints.wake()
 
     def read(self, state: State, since_ns: int) -> int:
         """Fill an empty state: what is live, and what happened since a moment; gives back up to
@@ -208,12 +212,10 @@ class Store:
 
     def _begin(self, synchronous: str) -> None:
         execute = self._database.execute
-        execute("PRAGMA locking_mode = EXCLUSIVE")
         execute("PRAGMA journal_mode = WAL")
         execute(f"PRAGMA synchronous = {synchronous.upper()}")
-        # Checkpoints are disk writes of many milliseconds: `tidy` has them when there is time.
-        execute("PRAGMA wal_autocheckpoint = 0")
-        execute("BEGIN IMMEDIATE")  # also takes the lock, which is then kept
+        execute("PRAGMA wal_autocheckpoint = 0")  # `checkpoints` makes them
+        execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA:
             execute(statement)
         [version] = execute("PRAGMA user_version").fetchone()
