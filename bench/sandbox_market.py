@@ -1,7 +1,7 @@
 """The market of `bench/sandbox.py`: instruments whose prices wander, on a real bus.
 
 Standard input: one line of JSON settings, then `RATE SECONDS` per run. Standard output: the
-endpoint, then one line of JSON per run. Of five ticks one has a new price: most real ones have none.
+endpoint, then one line of JSON per run. One tick in five has a new price.
 """
 
 from __future__ import annotations
