@@ -177,6 +177,10 @@ class CommandServer:
         self.endpoint = sockets.bound_endpoint(self._socket)
         self._drain = Drain(self._socket, self._socket.recv_multipart, self._received)
 
+    @property
+    def malformed_total(self) -> int:
+        return self._malformed.total
+
     def close(self) -> None:
         self._drain.close()
         self._socket.close()

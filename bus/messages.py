@@ -252,6 +252,8 @@ class SupervisorStatus(Struct, frozen=True):
     pid: int
     uptime_s: float
     version: str
+    #: Messages without a valid seal, or that are none that is known.
+    control_refused_total: int = 0
 
 
 class Totals(Struct, frozen=True):

@@ -15,7 +15,7 @@ from bus.access import AccessSettings
 from bus.secret import Secret
 
 Role: TypeAlias = Literal[
-    "adapter", "proxy", "marketdata", "simulator", "tap", "recorder", "console"
+    "adapter", "proxy", "marketdata", "simulator", "tap", "recorder", "console", "metrics"
 ]
 
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
@@ -305,6 +305,26 @@ class ConsoleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     allow_insecure_remote: bool = False
 
 
+class MetricsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[metrics]`: what Prometheus scrapes."""
+
+    enabled: bool = True
+    #: Served by the console at its address, `/metrics`, when left out; by a process of its own
+    #: at this port (0: the kernel chooses), or where there is no console.
+    port: Port | None = None
+    host: str = "127.0.0.1"
+    #: What a scraper has to bring as bearer token; without one only this machine may scrape.
+    token: Secret = Secret("")
+
+
+class MetricsBootstrap(Struct, frozen=True, kw_only=True):
+    """What the process that serves metrics alone is told."""
+
+    metrics: MetricsSettings
+    #: Names the supervisor's address for requests, which changes with each supervisor.
+    run_file: str
+
+
 class ConsoleBootstrap(Struct, frozen=True, kw_only=True):
     """What the console's process is told: its section of the file, and what is around it."""
 
@@ -318,6 +338,8 @@ class ConsoleBootstrap(Struct, frozen=True, kw_only=True):
     keys_path: str
     #: What browsers connect to for ticks; the proxy's own address when empty.
     websocket_url: str = ""
+    #: None: metrics are served elsewhere, or nowhere.
+    metrics: MetricsSettings | None = None
     access: AccessSettings = AccessSettings()
 
 

@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from console.admission import Admission
 from console.books import Books
 from console.figures import Figures
@@ -45,3 +48,5 @@ class Desk:
     websocket_url: Callable[[], str]
     recent_lines: Callable[[], Awaitable[list[Line]]]
     restart: Restarting
+    #: What answers `/metrics`; None: somebody else does, or nobody.
+    metrics: Callable[[Request], Awaitable[Response]] | None = None

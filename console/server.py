@@ -33,7 +33,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def bind(host: str, port: int) -> socket.socket:
+async def bind(host: str, port: int, section: str = "console") -> socket.socket:
     """A listening place of our own, whose port is known before anything is served.
 
     Raises:
@@ -52,8 +52,8 @@ async def bind(host: str, port: int) -> socket.socket:
             if error.errno != errno.EADDRINUSE or loop.time() > deadline:
                 raise ExitError(
                     Exit.CONFIGURATION,
-                    f"[console] cannot listen on {host}:{port}: {error.strerror}; "
-                    "set another [console] port",
+                    f"[{section}] cannot listen on {host}:{port}: {error.strerror}; "
+                    f"set another [{section}] port",
                 ) from None
             await asyncio.sleep(_BIND_RETRY_S)
         else:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from bus import __version__
 from bus.errors import StreamError, UnreachableError
@@ -30,6 +33,7 @@ from console.desk import Desk
 from console.figures import Figures
 from console.hub import Hub
 from console.logtail import Line, LogTail
+from console.metrics.exporter import Exporter
 from console.protection import Protection
 from console.quotes import Quotes
 from console.server import WebServer, bind
@@ -140,7 +144,18 @@ class ConsoleService:
             websocket_url=lambda: self._websocket,
             recent_lines=self._recent_lines,
             restart=self._restart,
+            metrics=self._metrics(),
         )
+
+    def _metrics(self) -> Callable[[Request], Awaitable[Response]] | None:
+        settings = self._boot.metrics
+        if settings is None:
+            return None
+        clock = self._host.clock
+        return Exporter(self._status, settings.token, clock.monotonic).answer
+
+    async def _status(self) -> StatusReply:
+        return await self._supervisor.ask(StatusRequest(), StatusReply)
 
     def _endpoint(self, role: str) -> str:
         processes = self._figures.now["processes"]
@@ -160,7 +175,7 @@ class ConsoleService:
         clock = self._host.clock
         while True:
             try:
-                reply = await self._supervisor.ask(StatusRequest(), StatusReply)
+                reply = await self._status()
             except StreamError:
                 self._figures.unanswered(clock.unix_ns() // 1_000_000)
             else:

@@ -2,6 +2,7 @@
 
     GET  /  /market  /websocket/test[/20|/30|/50]   the pages
     GET  /healthz  /readyz                          for probes
+    GET  /metrics                                   for Prometheus
     POST /api/login {"apikey"}, /api/logout         a session in a cookie
     GET  /api/me                                    who is logged in, or null
     GET  /api/events                                figures, logs, restarts, as they come
@@ -91,6 +92,7 @@ class Web:
                 self._route("/api/instruments", self._instruments),
                 self._route("/api/quotes", self._quotes, "POST"),
                 self._route("/api/processes/{name}/restart", self._restart, "POST"),
+                *([] if desk.metrics is None else [Route("/metrics", desk.metrics)]),
                 Mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False)),
             ]
         )

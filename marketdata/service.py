@@ -126,6 +126,7 @@ class MarketDataService:
             "last_tick_age_s": None if age_s is None else round(age_s, 3),
             "lost_total": self._subscriber.lost_total,
             "wanted": len(market.holds),
+            "queue_ticks": market.board.waiting,
             "conflated_total": market.board.conflated_total,
             "requests_refused_total": self._door.refused_total,
             "order_events_total": self._announcer.announced_total,

@@ -123,6 +123,7 @@ class ProxyService:
     def stats(self) -> Stats:
         totals = self._desk.totals
         clients = list(self._server.clients)
+        waiting = [client.waiting_bytes for client in clients]
         return {
             "clients": len(clients),
             "subscriptions": sum(client.session.subscriptions for client in clients),
@@ -137,6 +138,8 @@ class ProxyService:
             "auth_failures_total": totals.auth_failures,
             "snapshots_total": totals.snapshots,
             "order_updates_total": totals.order_updates,
+            "queue_bytes": sum(waiting),
+            "queue_bytes_max": max(waiting, default=0),
             "conflating": self._desk.lanes.parked,
             "conflated_total": totals.conflated,
             "dropped_total": totals.dropped,

@@ -131,7 +131,12 @@ def processes(config: Config) -> dict[str, tuple[Role, Told]]:
         found[name] = ("proxy", proxy)
     if config.console.enabled:
         url = {"public_url": config.proxy.public_url}
-        found["console"] = ("console", {"console": config.console, "proxy": url, **access})
+        looking_on: Told = {"console": config.console, "proxy": url, **access}
+        if config.metrics_apart is None:
+            looking_on["metrics"] = config.metrics
+        found["console"] = ("console", looking_on)
+    if config.metrics_apart is not None:
+        found["metrics"] = ("metrics", {"metrics": config.metrics_apart})
     return found
 
 

@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 class Shell(Protocol):
     """What the supervisor lends its commands."""
 
+    @property
+    def control_refused_total(self) -> int: ...
     def stop(self, reason: str) -> None: ...
     def tell(self, process: Managed, message: ToProcess) -> bool: ...
     def begin(self, work: Coroutine[Any, Any, None]) -> object: ...
@@ -105,7 +107,10 @@ class Commands:
     def status(self) -> StatusReply:
         now = self._clock.monotonic()
         return StatusReply(
-            SupervisorStatus(os.getpid(), round(now - self._started_at, 3), __version__),
+            SupervisorStatus(
+                *(os.getpid(), round(now - self._started_at, 3), __version__),
+                control_refused_total=self._shell.control_refused_total,
+            ),
             self._fleet.status(now),
         )
 

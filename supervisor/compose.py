@@ -19,6 +19,8 @@ from bus.settings import (
     AdapterEntry,
     AdapterSettings,
     ConsoleBootstrap,
+    MetricsBootstrap,
+    MetricsSettings,
     ProxyBootstrap,
     SimulatorSettings,
 )
@@ -68,6 +70,7 @@ def processes(
         *adapters,
         *_consumers(config, paths, random),
         *workers.proxies(proxy_settings, paths, random),
+        *([_metrics(config.metrics_apart, paths, random)] if config.metrics_apart else []),
         *([_console(config, paths, random)] if config.console.enabled else []),
     ]
     for process in made:
@@ -99,6 +102,19 @@ def _consumer(consumer: Consumer, config: Config, paths: StatePaths, random: Ran
     return managed
 
 
+def _metrics(settings: MetricsSettings, paths: StatePaths, random: Random) -> Managed:
+    """Its second life gets the port of its first, so that Prometheus finds it again."""
+
+    def current() -> MetricsBootstrap:
+        port = settings.port or _port_of(managed.last_endpoint)
+        return MetricsBootstrap(
+            metrics=msgspec.structs.replace(settings, port=port), run_file=str(paths.run_file)
+        )
+
+    managed = Managed("metrics", "metrics", current, paths.log("metrics"), random)
+    return managed
+
+
 def _console(config: Config, paths: StatePaths, random: Random) -> Managed:
     """Its second life gets the port of its first, so that browsers find it again."""
 
@@ -111,6 +127,9 @@ def _console(config: Config, paths: StatePaths, random: Random) -> Managed:
             instruments=str(paths.instruments),
             keys_path=str(paths.keys),
             websocket_url=config.proxy.public_url,
+            metrics=config.metrics
+            if config.metrics.enabled and config.metrics_apart is None
+            else None,
             access=workers.without_the_bus(config.access),
         )
 

@@ -79,6 +79,11 @@ class Hearing:
         )
         self.endpoint = self._server.endpoint
 
+    @property
+    def refused_total(self) -> int:
+        """Messages without a valid seal, or that are none that is known."""
+        return self._server.malformed_total
+
     def close(self) -> None:
         self._server.close()
 

@@ -31,6 +31,7 @@ MODULES: Final[dict[Role, str]] = {
     "simulator": "simulators",
     **{consumer.role: consumer.module for consumer in CONSUMERS},
     "console": "console",
+    "metrics": "console.metrics",
 }
 
 #: Lines of its output in the status of a process that keeps failing.

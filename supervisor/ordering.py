@@ -1,7 +1,7 @@
 """In which order processes start and stop.
 
-Simulators, adapters and the other consumers first, the proxy after them, and last the console,
-which only looks on; stopped in reverse, so that clients are told before their feeds end.
+Simulators, adapters and the other consumers first, the proxy after them, and last what only
+looks on; stopped in reverse, so that clients are told before their feeds end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from supervisor.managed import Managed
 START_ORDER: Final[tuple[Role, ...]] = (
     *("simulator", "adapter"),
     *(consumer.role for consumer in CONSUMERS),
-    *("proxy", "console"),
+    *("proxy", "metrics", "console"),
 )
 _START_S: Final = 20.0
 #: Longer than a lifecycle takes from asking to killing.

@@ -50,6 +50,8 @@ def problems(
             found += _busy("tap", config.tap.host, config.tap.port)
         if config.console.enabled:
             found += _busy("console", config.console.host, config.console.port)
+        if (metrics := config.metrics_apart) is not None:
+            found += _busy("metrics", metrics.host, metrics.port or 0)
     return found
 
 

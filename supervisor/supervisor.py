@@ -259,6 +259,11 @@ class Supervisor:
         """Whether the process was there to be told."""
         return self._hearing.tell(process, message)
 
+    @property
+    def control_refused_total(self) -> int:
+        """Messages to us that nobody of ours sent, or that are none that is known."""
+        return self._hearing.refused_total + self._command_server.malformed_total
+
     def heard_clients(self, message: Clients) -> None:
         self._commands.heard(message)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from bus.settings import MetricsSettings
 from supervisor.config.schema import Config
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -21,6 +22,8 @@ def ports(config: Config) -> Iterator[str]:
         yield from _tap(config)
     if config.console.enabled:
         yield from _console(config)
+    if config.metrics_apart is not None:
+        yield from _metrics(config, config.metrics_apart)
 
 
 def _console(config: Config) -> Iterator[str]:
@@ -46,6 +49,23 @@ def _console(config: Config) -> Iterator[str]:
                 f"console.public_url: {console.public_url!r} is no site; write it like "
                 "https://console.example.com"
             )
+
+
+def _metrics(config: Config, metrics: MetricsSettings) -> Iterator[str]:
+    others = {
+        "proxy": config.proxy.port,
+        "market-data service": config.marketdata.port,
+        **({"console": config.console.port} if config.console.enabled else {}),
+        **({"tap": config.tap.port} if config.tap.enabled else {}),
+    }
+    for name, port in others.items():
+        if metrics.port and metrics.port == port:
+            yield f"metrics.port: {port} is the {name}'s, too; give one of them another"
+    if metrics.host not in _LOOPBACK and not metrics.token:
+        yield (
+            f"metrics.host: {metrics.host!r} is reachable from other machines; set metrics.token, "
+            "which scrapers bring as bearer token, or use 127.0.0.1"
+        )
 
 
 def _marketdata(config: Config) -> Iterator[str]:

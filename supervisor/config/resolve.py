@@ -62,6 +62,10 @@ def resolve(
             tls_key=_file(config.proxy.tls_key, "proxy.tls_key", base, problems),
             stats_file=openalgo.stats_file(config, base),
         ),
+        metrics=msgspec.structs.replace(
+            config.metrics,
+            token=_credential(config.metrics.token, "metrics.token", base, environ, problems),
+        ),
         openalgo=openalgo_settings(config, base, environ, problems),
         jwt=_jwt(config.jwt, base, environ, problems),
     )

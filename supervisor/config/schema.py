@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from bus.access import AccessSettings, JwtSettings, LimitSettings, OpenAlgoSettings, RoleSettings
@@ -15,6 +16,7 @@ from bus.settings import (
     ConsoleSettings,
     MarketDataSettings,
     MarketSettings,
+    MetricsSettings,
     Positive,
     PositiveSeconds,
     ProxySettings,
@@ -31,6 +33,10 @@ NAMED_SECTIONS: Final[dict[str, type[Struct]]] = {
     "simulators": SimulatorSettings,
     "roles": RoleSettings,
 }
+
+
+#: Where metrics are served when there is no console.
+DEFAULT_METRICS_PORT: Final = 8768
 
 
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +72,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tap: TapSettings = TapSettings()
     recorder: RecorderSettings = RecorderSettings()
     console: ConsoleSettings = ConsoleSettings()
+    metrics: MetricsSettings = MetricsSettings()
     adapters: dict[str, AdapterSettings] = {}
     simulators: dict[str, SimulatorSettings] = {}
     roles: dict[str, RoleSettings] = {}
@@ -79,6 +86,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return AccessSettings(
             roles=self.roles, limits=self.limits, openalgo=self.openalgo, jwt=self.jwt
         )
+
+    @property
+    def metrics_apart(self) -> MetricsSettings | None:
+        """The metrics that a process of its own serves; None: the console does, or nobody."""
+        metrics = self.metrics
+        if not metrics.enabled or (self.console.enabled and metrics.port is None):
+            return None
+        port = DEFAULT_METRICS_PORT if metrics.port is None else metrics.port
+        return msgspec.structs.replace(metrics, port=port)
 
     @property
     def state(self) -> Path:
