@@ -309,8 +309,8 @@ class MetricsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """`[metrics]`: what Prometheus scrapes."""
 
     enabled: bool = True
-    #: Served by the console at its address, `/metrics`, when left out; by a process of its own
-    #: at this port (0: the kernel chooses), or where there is no console.
+    #: Left out, the console serves them at its address, `/metrics`; else a process of its own
+    #: does, at this port (0: the kernel chooses).
     port: Port | None = None
     host: str = "127.0.0.1"
     #: What a scraper has to bring as bearer token; without one only this machine may scrape.

@@ -1,4 +1,4 @@
-"""A process that answers `/metrics` and nothing else, where no console runs."""
+"""A process that answers `/metrics` and nothing else, with or without a console."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from bus.access import AccessSettings, JwtSettings, LimitSettings, OpenAlgoSettings, RoleSettings
@@ -33,10 +32,6 @@ NAMED_SECTIONS: Final[dict[str, type[Struct]]] = {
     "simulators": SimulatorSettings,
     "roles": RoleSettings,
 }
-
-
-#: Where metrics are served when there is no console.
-DEFAULT_METRICS_PORT: Final = 8768
 
 
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,10 +86,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def metrics_apart(self) -> MetricsSettings | None:
         """The metrics that a process of its own serves; None: the console does, or nobody."""
         metrics = self.metrics
-        if not metrics.enabled or (self.console.enabled and metrics.port is None):
-            return None
-        port = DEFAULT_METRICS_PORT if metrics.port is None else metrics.port
-        return msgspec.structs.replace(metrics, port=port)
+        return metrics if metrics.enabled and metrics.port is not None else None
 
     @property
     def state(self) -> Path:

@@ -34,8 +34,9 @@ def told(settings, tmp_path):
         ("[metrics]\nenabled = false", False, None),
         ("[metrics]\nport = 9000", False, 9000),
         ("[metrics]\nport = 0", False, 0),
-        ("[console]\nenabled = false", False, 8768),
-        ("[console]\nenabled = false\n[metrics]\nenabled = false", False, None),
+        ("[console]\nenabled = false", False, None),
+        ("[console]\nenabled = false\n[metrics]\nport = 9000", False, 9000),
+        ("[metrics]\nport = 9000\nenabled = false", False, None),
     ],
 )
 def test_the_console_serves_them_or_a_process_of_their_own(load, tmp_path, text, by_console, port):
