@@ -32,6 +32,7 @@ class ConfigError(UserError):
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class NoTokenError(UserError):

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "token": "token",
     "instruments": "instruments",
     "brokers": "brokers",
+    "config": "configure",
     "record": "record",
     "recordings": "recordings",
     "replay": "replay",

@@ -22,7 +22,7 @@ from supervisor.cli.openalgo_logins import OpenAlgoLogins
 from supervisor.cli.summary import print_demo, print_processes
 from supervisor.config import Config
 from supervisor.demo import with_demo
-from supervisor.errors import ConfigError, UserError
+from supervisor.errors import UserError
 from supervisor.lifecycle import State
 from supervisor.lock import Lock, LockedError
 from supervisor.logfiles import last_line, rotate
@@ -58,13 +58,13 @@ def up(
     if instance.file is None and not demo:
         raise UserError(
             f"there is no configuration: no {config.DEFAULT_FILE} in this directory",
-            "Try `openalgo-stream up --demo`, or write one as docs/configuration.md says.",
+            "Try `openalgo-stream up --demo`, or write one with `openalgo-stream config init`.",
         )
     settings = config.load(instance.file)
     if demo:
         settings = with_demo(settings)
     paths = StatePaths(settings.state)
-    previous = _refuse_early(settings, paths)
+    previous = _refuse_early(instance.file, settings, paths)
     paths.make()
     if detach:
         _detach(instance, paths, demo=demo)
@@ -82,7 +82,7 @@ def up(
         lock.release()
 
 
-def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None:
+def _refuse_early(file: Path | None, settings: Config, paths: StatePaths) -> runfile.RunFile | None:
     """All that can be known to be wrong is said before anything starts.
 
     Returns the run of a supervisor that died, whose processes are to be adopted.
@@ -95,7 +95,7 @@ def _refuse_early(settings: Config, paths: StatePaths) -> runfile.RunFile | None
     )
     found = problems_of(settings, check_port=not orphans)
     if found:
-        raise ConfigError(found)
+        raise config.located(found, file)
     return previous
 
 
@@ -144,7 +144,7 @@ class _File:
         settings = config.load(self._file)
         settings = with_demo(settings) if self._demo else settings
         if found := problems_of(settings, check_port=False):
-            raise ConfigError(found)
+            raise config.located(found, self._file)
         return settings
 
     def compose(self, settings: Config, existing: Mapping[str, Managed]) -> list[Managed]:

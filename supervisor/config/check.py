@@ -14,6 +14,7 @@ from bus.errors import TopicError
 from bus.secret import decode_secret
 from bus.settings import Role
 from bus.topics import EXCHANGES, broker_word, check_instrument, is_adapter_name
+from supervisor.config.fields import fields_of
 from supervisor.config.schema import NAMED_SECTIONS, Config
 
 #: Names of processes that adapters and simulators cannot take.
@@ -74,8 +75,17 @@ def _convert(value: Any, kind: Any, where: str, problems: list[str]) -> Any:
         text, _, path = str(error).partition(" - at `$")
         inside = path.rstrip("`")
         text = text[0].lower() + text[1:]
-        problems.append(f"{where}{inside}: {text}")
+        problems.append(f"{where}{inside}: {text}{_hint(kind, inside)}")
         return None
+
+
+def _hint(kind: Any, inside: str) -> str:
+    """What the key that is meant may be, where it is one of a table."""
+    key = re.match(r"\.(\w+)", inside)
+    if key is None or not (isinstance(kind, type) and issubclass(kind, Struct)):
+        return ""
+    known = {field.key: field.allowed for field in fields_of(kind)}
+    return f"; it is {known[key[1]]}" if key[1] in known else ""
 
 
 def names(config: Config) -> Iterator[str]:

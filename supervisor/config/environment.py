@@ -45,7 +45,7 @@ def fill(table: dict[str, Any], environ: Mapping[str, str]) -> None:
     for section in _SECTIONS:
         kind = next(f.type for f in msgspec.structs.fields(Config) if f.name == section)
         for field in msgspec.structs.fields(kind):
-            text = environ.get(f"OPENALGO_STREAM_{section}_{field.name}".upper())
+            text = environ.get(variable_of(section, field.name))
             if text is not None:
                 _default(table, section, field.name, _typed(text, field.type))
     for variable, (section, key) in OPENALGO_VARIABLES.items():
@@ -58,6 +58,11 @@ def fill(table: dict[str, Any], environ: Mapping[str, str]) -> None:
             continue
         value = [b.strip() for b in text.split(",")] if key == "brokers" else _number(text)
         _default(table, section, key, value)
+
+
+def variable_of(section: str, key: str) -> str:
+    """The variable that sets a key."""
+    return f"OPENALGO_STREAM_{section}_{key}".upper()
 
 
 def _default(table: dict[str, Any], section: str, key: str, value: Any) -> None:

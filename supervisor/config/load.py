@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from supervisor.config import check, check_access, check_ports
 from supervisor.config.environment import fill
 from supervisor.config.resolve import openalgo_settings, resolve
 from supervisor.config.schema import Config
+from supervisor.config.where import line_of, lines_of
 from supervisor.errors import ConfigError, UserError
 from supervisor.paths import default_state
 
@@ -42,7 +43,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
         UserError: the file cannot be read.
     """
     environ = os.environ if environ is None else environ
-    table = {} if path is None else _read(path)
+    table = read_table(path)
     problems = list(check.unknown_keys(table))
     _stop_at(problems, path)
     fill(table, environ)
@@ -105,6 +106,15 @@ def openalgo_bus(path: Path | None) -> str:
     return openalgo_settings(Config(**built), path.parent, os.environ, problems).bus
 
 
+def read_table(path: Path | None) -> dict[str, Any]:
+    """What the file says, unchecked; nothing without a file.
+
+    Raises:
+        UserError: it cannot be read, or is no TOML.
+    """
+    return {} if path is None else _read(path)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -117,6 +127,27 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not TOML: {error}", "Mend the line that is named.") from None
 
 
+def located(problems: Sequence[str], path: Path | None) -> ConfigError:
+    """All of them as one error, each with the file and the line that it is about."""
+    if path is None:
+        return ConfigError(list(problems))
+    told = []
+    for problem, line in zip(problems, lines_about(problems, path), strict=True):
+        told.append(f"{path}{'' if line is None else f':{line}'}: {problem}")
+    return ConfigError(told)
+
+
+def lines_about(problems: Sequence[str], path: Path) -> list[int | None]:
+    """The line that each is about, where it can be told."""
+    try:
+        lines = lines_of(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):  # gone since it was read
+        lines = {}
+    return [line_of(problem, lines) for problem in problems]
+
+
 def _stop_at(problems: list[str], path: Path | None) -> None:
+    if problems and path is None:
+        raise ConfigError([f"environment: {problem}" for problem in problems])
     if problems:
-        raise ConfigError([f"{path or 'environment'}: {problem}" for problem in problems])
+        raise located(problems, path)

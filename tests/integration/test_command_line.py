@@ -39,8 +39,11 @@ def refused(folder, text, *, exit_code=1, **environment):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("[proxi]\n", ["openalgo-stream.toml: proxi: unknown key; did you mean 'proxy'?"]),
-        ("[proxy]\nport = 'x'\n", ["proxy.port: expected `int`, got `str`"]),
+        ("[proxi]\n", ["openalgo-stream.toml:1: proxi: unknown key; did you mean 'proxy'?"]),
+        (
+            "[proxy]\nport = 'x'\n",
+            ["toml:2: proxy.port: expected `int`, got `str`; it is a whole number from 0 to"],
+        ),
         ("[adapters.zeroda]\n", ["adapters.zeroda.broker: no broker 'zeroda'", "'zerodha'?"]),
         (
             "[adapters.zerodha]\ninstruments = 'no.csv'\n",

@@ -45,9 +45,9 @@ def test_all_problems_are_told_at_once_each_with_file_key_and_remedy(load, tmp_p
         load, "[proxi]\nport = 1\n[proxy]\nprot = 3\n[adapters.zerodha]\ncredential = {}\n"
     )
     assert told == [
-        f"{file}: proxi: unknown key; did you mean 'proxy'?",
-        f"{file}: proxy.prot: unknown key; did you mean 'port'?",
-        f"{file}: adapters.zerodha.credential: unknown key; did you mean 'credentials'?",
+        f"{file}:1: proxi: unknown key; did you mean 'proxy'?",
+        f"{file}:4: proxy.prot: unknown key; did you mean 'port'?",
+        f"{file}:6: adapters.zerodha.credential: unknown key; did you mean 'credentials'?",
     ]
 
 
@@ -56,9 +56,9 @@ def test_wrong_types_are_told_with_their_key(load):
         load, '[proxy]\nport = "8765"\n[adapters.a]\nconnections = 0\n[adapters.b]\nurl = 3\n'
     )
     assert [line.split(": ", 1)[1] for line in told] == [
-        "proxy.port: expected `int`, got `str`",
-        "adapters.a.connections: expected `int` >= 1",
-        "adapters.b.url: expected `str`, got `int`",
+        "proxy.port: expected `int`, got `str`; it is a whole number from 0 to 65535",
+        "adapters.a.connections: expected `int` >= 1; it is a whole number, 1 or more",
+        "adapters.b.url: expected `str`, got `int`; it is text",
     ]
 
 
