@@ -85,7 +85,7 @@ def _latency(glance: Glance) -> str:
     point = glance.point
     if point.p99_us is None:
         return units.NONE
-    return f"{units.latency(point.p50_us)} · {units.latency(point.p99_us)}"
+    return f"p50 {units.latency(point.p50_us)} · p99 {units.latency(point.p99_us)}"
 
 
 COLUMNS: Final = (
@@ -121,7 +121,7 @@ COLUMNS: Final = (
         key="l", order=lambda g: g.stat("lost_total"),
     ),
     Column(
-        "Latency p50 · p99", 3, _latency,
+        "Latency", 3, _latency,
         trend=lambda g: [point.p99_us for point in g.points],
         key="p", order=lambda g: g.point.p99_us,
     ),

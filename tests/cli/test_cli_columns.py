@@ -53,7 +53,7 @@ def test_a_wide_terminal_shows_every_figure():
     assert re.split(r"\s{2,}", head) == [column.title for column in COLUMNS]
     assert re.split(r"\s{2,}", row) == [
         "zerodha", "running", "3", "2", "4242", "1 m 15 s", "12 %", "52 MB", "1,234", "0.2 s", "0",
-        "180 µs · 2.50 ms",
+        "p50 180 µs · p99 2.50 ms",
     ]  # fmt: skip
 
 
