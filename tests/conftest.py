@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import peer_env
+import programs_on_path
 import pytest
 from hypothesis import HealthCheck, settings
 from system import System
@@ -29,6 +30,16 @@ def _data_folder() -> Path | None:
     named = os.environ.get("OPENALGO_STREAM_TEST_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     return folder if folder.is_dir() else None
+
+
+def pytest_configure():
+    """Tests skip, and say so, without the program that they drive; in CI all are there."""
+    if not os.environ.get("OPENALGO_STREAM_REQUIRE_PROGRAMS"):
+        return
+    lines = (ROOT / "tests" / "debian-packages.txt").read_text().splitlines()
+    programs = [line.split()[0] for line in lines]
+    if missing := [name for name in programs if programs_on_path.find(name) is None]:
+        raise pytest.UsageError(f"missing: {missing}; run tests/install-debian-packages")
 
 
 def pytest_collection_modifyitems(items):
