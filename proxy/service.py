@@ -60,6 +60,8 @@ class ProxyService:
         self._host = host
         self._stats_path = Path(boot.stats_path) if boot.stats_path else None
         self._malformed_frames = 0
+        #: The newest event of each adapter and service.
+        self._events: dict[bytes, Frame] = {}
         self._flow = Flow(host.clock)
         self._subscriber = Subscriber(host.context, secret=host.secret, on_frames=self._on_frames)
         self._identities = Identities(host, boot.keys_path, boot.access)
@@ -188,7 +190,7 @@ class ProxyService:
         self._departing.add_done_callback(self._chores_ended)
 
     def _harbour(self) -> Harbour:
-        return Harbour(self._desk, self._server, self.orders)
+        return Harbour(self._desk, self._server, self.orders, self._events.values())
 
     # --- the bus --------------------------------------------------------------------------
 
@@ -198,6 +200,7 @@ class ProxyService:
         self._flow.took([f for f in frames if f.kind == Kind.TICK] if strays else frames)
         for frame in strays:
             if frame.kind == Kind.EVENT:
+                self._events[frame.topic] = frame
                 self._on_event(feed.entry.adapter, frame.payload)
         if self._departure is not None and not self._departure.over:
             self._departure.note(feed.entry.adapter, frames)

@@ -128,6 +128,7 @@ class Arrival:
                 self._harbour.desk.demand.remember(settled)
                 self._harbour.crossing.begin(settled, settled=True)
                 self._harbour.crossing.begin(fresh, settled=False)
+                await self._settle()  # now, while no client stands still
             case Listener():
                 await self._listen(descriptors)
                 self._say(Accepting())
@@ -192,10 +193,16 @@ class Arrival:
     async def _reach(self) -> bool:
         """Wait until we have read what the old proxy delivered."""
         crossing, clock = self._harbour.crossing, self._host.clock
-        if not await until(lambda: crossing.reached, clock, _SETTLE_S):
-            crossing.settle()
+        if not await self._settle():
             await until(lambda: crossing.reached, clock, _REACH_S)
         return crossing.reached and not crossing.overflowed
+
+    async def _settle(self) -> bool:
+        """Wait a moment for what the old proxy delivered, some of which may never be read here."""
+        crossing = self._harbour.crossing
+        if not await until(lambda: crossing.reached, self._host.clock, _SETTLE_S):
+            crossing.settle()
+        return crossing.reached
 
     async def _activate(self, batch: int, ids: Sequence[str]) -> None:
         ours = [self._on_hand.pop(one) for one in self._taker.committed(batch, ids)]

@@ -16,7 +16,6 @@ from bus.events import encode_event
 from bus.frames import Frame, Kind
 from bus.messages import Stats
 from bus.process import Host
-from bus.topics import event_topic
 from proxy.client import Client
 from proxy.guarded import GuardedConnection
 from proxy.moving.custody import Giver
@@ -183,10 +182,11 @@ class Departure:
         return all(self._events.get(key, 0) >= mark for key, mark in self._marks.items())
 
     def _positions(self, topics: Iterable[tuple[str, bytes]]) -> Positions:
-        """What was delivered of new topics, before the new one joined and after."""
+        """What was delivered of new topics, before the new one joined and after; and the events,
+        of which the new one knows where they stand."""
         adapters = {topic: adapter for adapter, topic in topics}
         settled: list[Frame] = []
-        fresh: list[Frame] = []
+        fresh = self._news(self._harbour.event_topics)
         for frame in self._news(adapters):
             mark = self._marks.get((adapters[frame.topic], frame.generation))
             is_after = mark is not None and self._read_after.get(frame.topic, -1) >= mark
@@ -300,7 +300,7 @@ class Departure:
             return
         number = self._giver.offer(self._on_way)
         topics = [topic[:-1] for topic in self._joined]
-        topics += {event_topic(adapter)[:-1] for adapter, _ in self._events}
+        topics += self._harbour.event_topics
         freights = [freight for freight, _ in self._on_way.values()]
         sockets = [sock.fileno() for _, sock in self._on_way.values()]
         self._say(Offer(number, self._news(topics), freights), sockets)

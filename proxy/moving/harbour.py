@@ -22,19 +22,30 @@ from proxy.orders import OrderDesk
 from proxy.server import Server
 
 _LOOK_S: Final = 0.001
+_EVENT_BYTE: Final = EVENT_MARK.encode()
 
 
 class Harbour:
-    """One process's side, for as long as clients move."""
+    """One process's side, for as long as clients move.
 
-    def __init__(self, desk: Desk, server: Server, orders: OrderDesk) -> None:
+    `events` are the newest that were delivered here, of each adapter and service.
+    """
+
+    def __init__(
+        self, desk: Desk, server: Server, orders: OrderDesk, events: Iterable[Frame]
+    ) -> None:
         self.desk = desk
         self.server = server
         self.crossing = Crossing()
         #: Topics (ending in NUL) that are held so that nobody's coming or going ends them.
         self.held: dict[bytes, None] = {}
         self._orders = orders
-        self.crossing.begin(desk.lanes.newest(), settled=True)
+        self.crossing.begin([*desk.lanes.newest(), *events], settled=True)
+
+    @property
+    def event_topics(self) -> list[bytes]:
+        """Of all who have told an event."""
+        return [topic for topic in self.crossing.last if topic.startswith(_EVENT_BYTE)]
 
     def note(self, frames: Iterable[Frame]) -> None:
         """The bus brought these."""
@@ -60,7 +71,7 @@ class Harbour:
         client.arrive(conversation, self.crossing)
         for frame in self.crossing.events():
             with contextlib.suppress(msgspec.DecodeError):  # counted where it came in
-                adapter = frame.topic.removeprefix(EVENT_MARK.encode()).decode()
+                adapter = frame.topic.removeprefix(_EVENT_BYTE).decode()
                 self._orders.hear([client.session], adapter, decode_event(frame.payload))
 
 

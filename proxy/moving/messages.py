@@ -64,7 +64,8 @@ class Wanted(Struct, frozen=True, tag=True):
 
 class Positions(Struct, frozen=True, tag=True):
     """The last frame delivered per topic: `settled` those from before the new one's marks, which
-    it has read or never will, `fresh` those that it will have read soon."""
+    it has read or never will; `fresh` those that it will have read soon, and events, which it may
+    have come too late for."""
 
     settled: list[Frame]
     fresh: list[Frame]

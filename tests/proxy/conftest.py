@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import pytest
 import zmq
+from successor import Successor
 from websockets.asyncio.client import ClientConnection, connect
 
 from bus.access import AccessSettings
@@ -333,5 +334,24 @@ def proxy_bench(tmp_path):
             adapter.publisher.close()
             keys.close()
             context.term()
+
+    return start
+
+
+@pytest.fixture
+def moving(proxy_bench, tmp_path):
+    """`async with moving(...) as (bench, successor)`: two proxies, the second of which has yet to
+    take over."""
+
+    @contextlib.asynccontextmanager
+    async def start(**settings) -> AsyncIterator[tuple[Bench, Successor]]:
+        settings.setdefault("drain_s", 0.1)
+        async with proxy_bench(**settings) as bench:
+            successor = Successor(bench, tmp_path)
+            try:
+                yield bench, await successor.start()
+            finally:
+                await successor.service.stop()
+                assert not successor.failures
 
     return start

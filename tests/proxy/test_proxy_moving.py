@@ -1,76 +1,12 @@
 """Clients move from one proxy to the next: both in this process, on one bus."""
 
 import asyncio
-import contextlib
 
-import msgspec
 import pytest
 
-from bus.clock import SystemClock
-from bus.messages import HandOver
 from bus.passing import can_pass_sockets
-from bus.process import Host
-from bus.settings import ProxyBootstrap, TakeOver
-from proxy.service import ProxyService
 
 pytestmark = pytest.mark.skipif(not can_pass_sockets(), reason="no SCM_RIGHTS here")
-
-
-class Successor:
-    """The next generation beside the proxy of a bench."""
-
-    def __init__(self, bench, folder, secret=None, **settings):
-        self.bench = bench
-        self.path = str(folder / "next")
-        old = bench.service
-        self.failures = []
-        host = Host(
-            "proxy",
-            2,
-            secret or old._host.secret,
-            old._host.context,
-            SystemClock(),
-            changed=lambda: None,
-            fail=self.failures.append,
-        )
-        boot = ProxyBootstrap(
-            proxy=msgspec.structs.replace(old._desk.settings, **settings),
-            adapters=list(old._desk.routing.adapters),
-            keys_path=str(folder / "keys.sqlite3"),
-            takeover=TakeOver(self.path, bench.address),
-        )
-        self.service = ProxyService(host, boot)
-
-    async def start(self):
-        await self.service.start()
-        self.service.follow([self.bench.adapter.entry])
-        return self
-
-    async def take_over(self):
-        self.begin()
-        await self.bench.until(self.bench.service._departing.done, 20)
-        return self.old_stats()
-
-    def begin(self):
-        self.bench.service.hand_over(HandOver(self.path, 2))
-
-    def old_stats(self):
-        return self.bench.service._departure.stats()
-
-
-@pytest.fixture
-def moving(proxy_bench, tmp_path):
-    @contextlib.asynccontextmanager
-    async def start(**settings):
-        async with proxy_bench(drain_s=0.1, **settings) as bench:
-            successor = Successor(bench, tmp_path)
-            try:
-                yield bench, await successor.start()
-            finally:
-                await successor.service.stop()
-                assert not successor.failures
-
-    return start
 
 
 def test_a_client_moves_with_all_it_is_and_holds(moving):
