@@ -185,8 +185,10 @@ def test_who_connects_while_others_move_is_served(moving):
             new.begin()
             late = []
             while not bench.service._departing.done():
-                late.append(await bench.client())
-                assert (await late[-1].subscribe())["status"] == "success"
+                if len(late) < 20:  # a key may have 64 connections
+                    late.append(await bench.client())
+                    assert (await late[-1].subscribe())["status"] == "success"
+                await asyncio.sleep(0)
             assert bench.service._departure.stats()["handover"] == "done"
             assert late
             bench.adapter.tick(ltp=1)
