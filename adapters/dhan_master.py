@@ -24,7 +24,6 @@ from adapters.symbols import (
     Instrument,
     Terms,
     Tradable,
-    expiry_word,
     future_symbol,
     index_symbol,
     millionths,
@@ -32,6 +31,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
+from bus.expiry import expiry_word
 
 _COLUMNS: Final = (
     "SEM_EXM_EXCH_ID",

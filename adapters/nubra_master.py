@@ -25,7 +25,6 @@ from adapters.symbols import (
     Instrument,
     Terms,
     Tradable,
-    expiry_word,
     future_symbol,
     index_symbol,
     millionths,
@@ -33,6 +32,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
+from bus.expiry import expiry_word
 
 _FUTURE: Final = "FUT"
 _COLUMNS: Final = ("EXCHANGE", "INDEX_SYMBOL", "ZANSKAR_INDEX_SYMBOL", "INDEX_NAME")

@@ -33,19 +33,17 @@ from adapters.orders import OrderDesk
 from adapters.origin import origin_of
 from adapters.overlap import may_overlap
 from adapters.pools import pools_of
+from adapters.publishing import publisher_for
 from adapters.session import Hooks
 from adapters.switchboard import Switchboard
 from bus import events
 from bus.backoff import Backoff
-from bus.errors import LaneError
 from bus.events import BrokerState, Event, encode_event
 from bus.exits import Exit
-from bus.lane.writing import lane_for
 from bus.latency import Latency
 from bus.market_hours import Calendar
 from bus.messages import PublisherEntry, Stats
 from bus.process import ExitError, Host
-from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap
 from bus.wants import Demand
@@ -108,19 +106,7 @@ class AdapterService:
             await self._keeper.begin()
         except InstrumentsError as error:  # a file will not be better soon
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
-        host = self._host
-        try:
-            lane = lane_for(host.secret, host.name, host.generation, self._lane_mib)
-        except LaneError as error:
-            raise ExitError(Exit.CONFIGURATION, str(error)) from None
-        self._publisher = Publisher(
-            self._host.context,
-            adapter=self._host.name,
-            generation=self._host.generation,
-            secret=self._host.secret,
-            on_demand=self._on_demand,
-            lane=lane,
-        )
+        self._publisher = publisher_for(self._host, self._lane_mib, self._on_demand)
         self._publish_state()
         self._connections.connection(self._broker.streams[0].name, 0)
         if self._settings.orders:

@@ -12,15 +12,14 @@ from pathlib import Path
 
 from adapters.errors import AdapterError
 from adapters.link import State
+from adapters.publishing import publisher_for
 from adapters.source import Driver, Source
 from bus.clock import Clock
-from bus.errors import ControlError, LaneError
+from bus.errors import ControlError
 from bus.events import BrokerState, Event, Rejected, encode_event
 from bus.exits import Exit
-from bus.lane.writing import lane_for
 from bus.messages import PublisherEntry, Stats
 from bus.process import ExitError, Host, Steerable
-from bus.publisher import Publisher
 from bus.rate import Rate
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap
@@ -63,20 +62,8 @@ class SourceService:
             await self._driver.start()
         except AdapterError as error:
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
-        host = self._host
-        try:  # memory that is overwritten in time is nothing for what must not be lost
-            size_mib = 0 if self._source.lossless else self._lane_mib
-            lane = lane_for(host.secret, host.name, host.generation, size_mib)
-        except LaneError as error:
-            raise ExitError(Exit.CONFIGURATION, str(error)) from None
-        self._publisher = Publisher(
-            self._host.context,
-            adapter=self._host.name,
-            generation=self._host.generation,
-            secret=self._host.secret,
-            on_demand=self._driver_demanded,
-            lossless=self._source.lossless,
-            lane=lane,
+        self._publisher = publisher_for(
+            self._host, self._lane_mib, self._driver_demanded, lossless=self._source.lossless
         )
         self._publish_state()
         self._work = asyncio.create_task(self._driver.run())

@@ -8,14 +8,8 @@ index    NIFTY on NSE_INDEX           a short name where OpenAlgo has one, else 
 
 from __future__ import annotations
 
-from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
-
-_MONTHS: Final = (
-    *("JAN", "FEB", "MAR", "APR", "MAY", "JUN"),
-    *("JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
-)
 
 _MAX_TERM: Final = 10**15
 
@@ -100,18 +94,13 @@ def index_symbol(name: str) -> str:
     return _SHORT_INDEX_NAMES.get(joined, joined)
 
 
-def expiry_word(day: date) -> str:
-    """`2025-01-30` -> `30JAN25`, whatever the locale."""
-    return f"{day.day:02d}{_MONTHS[day.month - 1]}{day.year % 100:02d}"
-
-
 def strike_word(strike: float) -> str:
     """`23500.0` -> `23500`, `292.5` -> `292.5`."""
     return repr(strike).removesuffix(".0")
 
 
 def future_symbol(base: str, expiry: str) -> str:
-    """The symbol of a future; `expiry` is an `expiry_word`."""
+    """The symbol of a future; `expiry` is an expiry word (`bus.expiry`)."""
     return f"{base}{expiry}FUT"
 
 

@@ -21,7 +21,6 @@ from adapters.symbols import (
     Instrument,
     Terms,
     Tradable,
-    expiry_word,
     future_symbol,
     index_symbol,
     millionths,
@@ -29,6 +28,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
+from bus.expiry import expiry_word
 
 #: The master's segments in OpenAlgo's words; rows of others are left out.
 EXCHANGES: Final = {

@@ -20,7 +20,6 @@ from adapters.symbols import (
     Instrument,
     Terms,
     Tradable,
-    expiry_word,
     future_symbol,
     index_symbol,
     millionths,
@@ -28,6 +27,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
+from bus.expiry import expiry_word
 
 _COLUMNS: Final = (
     "instrument_token",

@@ -8,11 +8,12 @@ once more; after a send on the same socket `kick()`, since the send may have eat
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 import zmq
+
+from bus.wakeup import Wakeup
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 BUDGET: Final = 512
 
 
-class Drain(Generic[T]):
+class Drain(Wakeup, Generic[T]):
     """Hands batches of messages from a socket to `on_batch`, in the running event loop.
 
     `receive` is the socket's own bound receive method, `recv` or `recv_multipart`.
@@ -37,29 +38,7 @@ class Drain(Generic[T]):
         self._receive = receive
         self._on_batch = on_batch
         self._budget = budget
-        self._loop = asyncio.get_running_loop()
-        self._fd = socket.fileno()
-        self._scheduled = False
-        self._closed = False
-        self._loop.add_reader(self._fd, self.read)
-        self.kick()
-
-    def kick(self) -> None:
-        """Look at the socket in the next loop turn, whatever its descriptor says."""
-        if not self._scheduled and not self._closed:
-            self._scheduled = True
-            self._loop.call_soon(self._kicked)
-
-    def close(self) -> None:
-        """Stop reading; the socket stays open and is the caller's to close."""
-        if not self._closed:
-            self._closed = True
-            self._loop.remove_reader(self._fd)
-
-    def _kicked(self) -> None:
-        self._scheduled = False
-        if not self._closed:
-            self.read()
+        super().__init__(socket.fileno())
 
     def read(self) -> None:
         """Take what is there now, at most a budget of it."""

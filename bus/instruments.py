@@ -17,24 +17,12 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
+from bus.expiry import MONTHS, expiry_day
+
 Kind: TypeAlias = Literal["share", "index", "future", "option"]
 
 _CASH: Final = frozenset({"NSE", "BSE"})
-_MONTHS: Final = [
-    "JAN",
-    "FEB",
-    "MAR",
-    "APR",
-    "MAY",
-    "JUN",
-    "JUL",
-    "AUG",
-    "SEP",
-    "OCT",
-    "NOV",
-    "DEC",
-]
-_CONTRACT: Final = re.compile(rf".+?(\d\d)({'|'.join(_MONTHS)})(\d\d)(?:FUT|[\d.]+(CE|PE))")
+_CONTRACT: Final = re.compile(rf".+?(\d\d)({'|'.join(MONTHS)})(\d\d)(?:FUT|[\d.]+(CE|PE))")
 _FIND: Final = (
     "SELECT lot_size, tick_size, freeze_quantity, contract_value FROM instruments "
     "WHERE exchange = ? AND symbol = ?"
@@ -74,7 +62,7 @@ def named(exchange: str, symbol: str) -> tuple[Kind, date | None]:
         return "future", None
     day, month, year, right = found.groups()
     with suppress(ValueError):
-        expiry = date(2000 + int(year), _MONTHS.index(month) + 1, int(day))
+        expiry = expiry_day(day, month, year)
         return ("option" if right else "future"), expiry
     return "future", None
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from bus.expiry import month_word
 from simulators.angel_packets import EXCHANGE_TYPES, token
-from simulators.market import Instrument, month_word
+from simulators.market import Instrument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

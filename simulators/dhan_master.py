@@ -9,7 +9,8 @@ import csv
 import io
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from simulators.market import INDEX_EXCHANGES, month_word
+from bus.expiry import month_word
+from simulators.market import INDEX_EXCHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

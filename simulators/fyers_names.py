@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from simulators.kite_names import trading_symbol
 from simulators.market import IST, Instrument
-from simulators.zerodha import trading_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

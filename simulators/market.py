@@ -15,26 +15,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from bus.expiry import expiry_word
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 IST: Final = dt.timezone(dt.timedelta(hours=5, minutes=30), "IST")
 INDEX_EXCHANGES: Final = frozenset({"NSE_INDEX", "BSE_INDEX", "MCX_INDEX", "CDS_INDEX"})
 DEPTH_LEVELS: Final = 5
-_MONTHS: Final = [
-    "JAN",
-    "FEB",
-    "MAR",
-    "APR",
-    "MAY",
-    "JUN",
-    "JUL",
-    "AUG",
-    "SEP",
-    "OCT",
-    "NOV",
-    "DEC",
-]
 
 
 class Instrument(Struct, kw_only=True, frozen=True):
@@ -137,10 +125,5 @@ class Market(Protocol):
 
 def contract_symbol(name: str, expiry: dt.date, kind: str, strike: float = 0.0) -> str:
     """OpenAlgo's spelling: `NIFTY30DEC25FUT`, `NIFTY30DEC2526000CE`, `ITC30DEC25402.5PE`."""
-    day = f"{expiry.day:02d}{_MONTHS[expiry.month - 1]}{expiry.year % 100:02d}"
+    day = expiry_word(expiry)
     return f"{name}{day}{kind}" if kind == "FUT" else f"{name}{day}{strike:.10g}{kind}"
-
-
-def month_word(expiry: dt.date) -> str:
-    """`DEC` for December; not the locale's word."""
-    return _MONTHS[expiry.month - 1]

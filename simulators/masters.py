@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from bus.expiry import month_word
 from simulators.errors import DataError
-from simulators.market import IST, Instrument, contract_symbol, month_word
+from simulators.market import IST, Instrument, contract_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Collection

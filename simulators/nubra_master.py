@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from simulators.kite_names import trading_symbol
 from simulators.nubra_packets import Feed, paise
-from simulators.zerodha import trading_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

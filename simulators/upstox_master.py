@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from simulators.market import IST, month_word
+from bus.expiry import month_word
+from simulators.market import IST
 from simulators.masters import UPSTOX_EXCHANGES
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ import msgspec
 from bus.settings import SimulatorSettings
 from simulators import order_words
 from simulators.broker import Document, Reaction, RefusedError, Request
+from simulators.kite_names import trading_symbol
 from simulators.kite_packets import MODES, QUOTE, encode, instrument_token
-from simulators.market import Instrument, Snapshot, month_word
+from simulators.market import Instrument, Snapshot
 from simulators.settings import HOST
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ _COLUMNS: Final = [
     "exchange",
 ]
 _UINT16: Final = struct.Struct(">H")
-#: Kite's letter for the month of a weekly expiry.
-_WEEKLY_MONTHS: Final = "123456789OND"
 
 
 class Zerodha:
@@ -189,25 +188,3 @@ def _row(instrument: Instrument) -> list[object]:
         segment,
         exchange,
     ]
-
-
-def trading_symbol(instrument: Instrument) -> str:
-    """Kite's own spelling.
-
-    `RELIANCE`, `NIFTY 50`, `NIFTY25DECFUT`, a month's last expiry `NIFTY25DEC26000CE`, any
-    other `NIFTY25D0926000CE` (year, month as one character, day).
-    """
-    if instrument.is_index:
-        return instrument.name
-    expiry = instrument.expiry
-    if expiry is None:
-        return instrument.symbol
-    year = f"{expiry.year % 100:02d}"
-    if instrument.kind == "FUT":
-        return f"{instrument.name}{year}{month_word(expiry)}FUT"
-    day = (
-        f"{_WEEKLY_MONTHS[expiry.month - 1]}{expiry.day:02d}"
-        if instrument.weekly
-        else month_word(expiry)
-    )
-    return f"{instrument.name}{year}{day}{instrument.strike:.10g}{instrument.kind}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -17,6 +16,7 @@ from bus.lane.ring import RESERVED, Reader
 from bus.lane.writing import owner
 from bus.messages import PublisherEntry
 from bus.secret import Secret
+from bus.wakeup import Wakeup
 
 #: Frames handed on per loop turn, so that other work of the loop gets its share.
 BUDGET: Final = 512
@@ -91,29 +91,13 @@ class LaneReader:
         self._map.close()
 
 
-class LaneDrain:
+class LaneDrain(Wakeup):
     """Hands batches from a lane to `on_batch`, in the running event loop."""
 
     def __init__(self, reader: LaneReader, on_batch: Callable[[list[bytes]], None]) -> None:
         self._reader = reader
         self._on_batch = on_batch
-        self._loop = asyncio.get_running_loop()
-        self._scheduled = False
-        self._closed = False
-        self._loop.add_reader(reader.fileno(), self.read)
-        self.kick()
-
-    def kick(self) -> None:
-        """Look at the memory in the next loop turn."""
-        if not self._scheduled and not self._closed:
-            self._scheduled = True
-            self._loop.call_soon(self._kicked)
-
-    def close(self) -> None:
-        """Stop reading; the reader is the caller's to close."""
-        if not self._closed:
-            self._closed = True
-            self._loop.remove_reader(self._reader.fileno())
+        super().__init__(reader.fileno())
 
     def read(self) -> None:
         """Take what is there now, at most a budget of it and a block."""
@@ -131,11 +115,6 @@ class LaneDrain:
         """Take all that is there now; rings are left for later."""
         while batch := self._reader.read():
             self._on_batch(batch)
-
-    def _kicked(self) -> None:
-        self._scheduled = False
-        if not self._closed:
-            self.read()
 
 
 def _is_genuine(greeting: bytes, entry: PublisherEntry, secret: Secret) -> bool:

@@ -12,9 +12,10 @@ from adapters.broker import MasterSource
 from adapters.errors import FetchError, InstrumentsError
 from adapters.instruments import InstrumentBook
 from adapters.masters import load
-from adapters.symbols import Instrument, expiry_word, index_symbol, strike_word
+from adapters.symbols import Instrument, index_symbol, strike_word
 from adapters.threads import in_daemon_thread
 from adapters.zerodha_master import read_master
+from bus.expiry import expiry_word
 from bus.topics import EXCHANGES, check_instrument
 
 HEADER = (

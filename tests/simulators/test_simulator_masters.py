@@ -9,8 +9,8 @@ import itertools
 import pytest
 
 from simulators.errors import DataError
+from simulators.kite_names import trading_symbol
 from simulators.masters import from_kite, from_upstox
-from simulators.zerodha import trading_symbol
 
 
 def write(path, *rows: str, packed: bool = False):
