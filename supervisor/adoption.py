@@ -1,4 +1,8 @@
-"""Taking on what an earlier supervisor left running: same pids, same ports, same generations."""
+"""Taking on what an earlier supervisor left running: same pids, same ports, same generations.
+
+Where it was about to replace one process by its next generation, both are taken on, and the
+replacement goes on: to end either of them could cost ticks, or clients that have moved.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import psutil
 
 from bus.messages import Hello
 from supervisor import runfile
+from supervisor.fleet import Fleet
+from supervisor.managed import Managed
 from supervisor.runfile import ProcessRecord
 
 logger = logging.getLogger(__name__)
@@ -28,6 +34,13 @@ class Adoption:
     def waiting(self) -> list[ProcessRecord]:
         return list(self._waiting.values())
 
+    def expect(self, fleet: Fleet) -> None:
+        """Make places for those that were about to replace others."""
+        for record in self.waiting:
+            current = fleet.get(record.name)
+            if record.successor and current is not None:
+                fleet.prepare(current)
+
     def claim(self, hello: Hello) -> ProcessRecord | None:
         """The record of the process that says hello, once; None for a stranger."""
         record = self._waiting.get(hello.pid)
@@ -41,6 +54,23 @@ class Adoption:
             logger.warning("%s (pid %d) does not answer; ending it", record.name, record.pid)
             _kill(record)
         self._waiting.clear()
+
+
+def settle(fleet: Fleet) -> list[tuple[Managed, Managed]]:
+    """All are taken on that will be: returns the old and the new one of each replacement that
+    goes on. Where one of the two is gone, the other one is what there is."""
+    pairs = []
+    for old in list(fleet):
+        new = fleet.successor(old.name)
+        if new is None:
+            continue
+        if old.alive and new.alive:
+            pairs.append((old, new))
+        elif new.alive:
+            fleet.promote(old.name)
+        else:
+            fleet.dismiss(old.name)
+    return pairs
 
 
 def _kill(record: ProcessRecord) -> None:

@@ -135,15 +135,22 @@ class Commands:
         self._shell.begin(self._restart(process, progress, request))
         return Done(f"restarting {name}")
 
+    def resume(self, old: Managed, new: Managed) -> None:
+        """Go on with the restart of one that an earlier supervisor began to replace."""
+        progress = self._restarts[old.name] = Progress()
+        self._shell.begin(self._resume(old, new, progress))
+
+    async def _resume(self, old: Managed, new: Managed, progress: Progress) -> None:
+        logger.info("going on with the restart of %s", old.name)
+        await self._restarter.resume(old, new, progress)
+        _log(progress)
+
     async def _restart(self, process: Managed, progress: Progress, request: RestartRequest) -> None:
         """Told in the log, too: a restart may be nobody's command."""
         await self._restarter.restart(
             process, progress, hard=request.hard, timeout_s=request.timeout_s
         )
-        if progress.failed:
-            logger.warning("%s", "; ".join(progress.lines[-2:]))
-        else:
-            logger.info("%s", progress.lines[-1])
+        _log(progress)
 
     def _reload(self, request: ReloadRequest) -> Reply:
         busy = next((name for name in self._restarts if self._is_under_way(name)), None)
@@ -203,6 +210,13 @@ class Commands:
         await self._shell.until(lambda: roll_call.complete, ANSWER_WAIT_S)
         self._roll_calls.remove(roll_call)
         reply(roll_call.reply())
+
+
+def _log(progress: Progress) -> None:
+    if progress.failed:
+        logger.warning("%s", "; ".join(progress.lines[-2:]))
+    else:
+        logger.info("%s", progress.lines[-1])
 
 
 def _unknown() -> Progress:

@@ -92,7 +92,9 @@ class Fleet:
         for process in self.all:
             record = process.record()
             if record is not None:
-                records.append(replace(record, standby=self._stands_by(process)))
+                is_successor = self._successors.get(process.name) is process
+                standby = self._stands_by(process)
+                records.append(replace(record, standby=standby, successor=is_successor))
         return records
 
     def status(self, now: float) -> list[ProcessStatus]:
@@ -110,6 +112,12 @@ class Fleet:
                 )
             told.append(status)
         return told
+
+    def place_of(self, record: ProcessRecord) -> Managed | None:
+        """Where a process that an earlier supervisor left running belongs."""
+        if record.standby:
+            return self._standbys.get(record.name)
+        return (self._successors if record.successor else self._current).get(record.name)
 
     # --- standing by ------------------------------------------------------------------------
 
@@ -145,6 +153,10 @@ class Fleet:
         """Whether a replacement is under way."""
         return name in self._successors
 
+    def successor(self, name: str) -> Managed | None:
+        """The one that is to replace the current one."""
+        return self._successors.get(name)
+
     def prepare(self, process: Managed) -> Managed:
         """A successor, not started yet, that will be the next generation."""
         successor = process.twin()
@@ -154,7 +166,8 @@ class Fleet:
 
     def promote(self, name: str) -> None:
         """The successor is the current one from now on."""
-        self._current[name] = self._successors.pop(name)
+        self._current[name] = successor = self._successors.pop(name)
+        successor.takeover, successor.lifecycle.superseded = None, False
 
     def dismiss(self, name: str) -> None:
         """The replacement failed: the current one stays what it was."""

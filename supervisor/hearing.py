@@ -152,9 +152,7 @@ class Hearing:
             self._server.send(identity, Identify())
             return
         record = self._adoption.claim(message)
-        process = self._fleet.get(message.name)
-        if record is not None and record.standby:
-            process = self._fleet.standby(message.name)
+        process = self._fleet.place_of(record) if record is not None else None
         if process is not None and not process.alive and record is not None:
             age_s = max(0.0, self._clock.unix_ns() / 1e9 - record.create_time)
             handle = Observed(message.pid)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from bus.clock import Clock
 from bus.latency import LatencyMeter
-from bus.messages import HandOver, ToProcess
+from bus.messages import HandOver, RestartRequest, ToProcess
 from bus.passing import can_pass_sockets
 from bus.settings import TakeOver
 from supervisor.consumers import CONSUMERS
@@ -135,7 +135,21 @@ class Restarter:
             self._hands.act(new, new.lifecycle.start(now()))
             moving = Moving(old.name, new.lifecycle.generation, now(), timeout_s)
             await self._replace(old, new, moving, progress, timeout_s)
-        new.takeover, new.lifecycle.superseded = None, False
+
+    async def resume(self, old: Managed, new: Managed, progress: Progress) -> None:
+        """Go on with a replacement that an earlier supervisor began. Where it was is not known,
+        but both of them are; what was done already is found done."""
+        now, timeout_s = self._clock.monotonic, RestartRequest(old.name).timeout_s
+        generation = new.lifecycle.generation
+        if old.role != "proxy":
+            handover = Handover(old.name, generation, now(), timeout_s)
+            await self._replace(old, new, handover, progress, timeout_s)
+            return
+        with meeting_place(self._paths.root, old.name) as path:
+            new.takeover = TakeOver(str(path), old.endpoint)
+            new.lifecycle.superseded = True
+            moving = Moving(old.name, generation, now(), timeout_s)
+            await self._replace(old, new, moving, progress, timeout_s)
 
     async def _replace(
         self,

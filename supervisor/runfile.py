@@ -29,6 +29,8 @@ class ProcessRecord(Struct, frozen=True, kw_only=True):
     restarts: int
     #: Whether it stood by while another of its name was the active one.
     standby: bool = False
+    #: Whether it was about to take the place of another of its name.
+    successor: bool = False
     #: The port that a simulator was given, so that its next life can have it again.
     port: int = 0
 

@@ -28,7 +28,7 @@ from bus.messages import (
 )
 from bus.secret import Secret
 from supervisor import ordering, runfile
-from supervisor.adoption import Adoption
+from supervisor.adoption import Adoption, settle
 from supervisor.chores import Chores
 from supervisor.commands import Commands
 from supervisor.config import Config
@@ -162,8 +162,11 @@ class Supervisor:
         """Take on what an earlier supervisor left running: same pids, same ports."""
         if self._previous is None:
             return
+        self._adoption.expect(self._fleet)
         await self.until(lambda: not self._adoption.waiting, _ADOPTION_S)
         self._adoption.give_up()
+        for old, new in settle(self._fleet):
+            self._commands.resume(old, new)
         self._hearing.publish_directory()
         for record in self._previous.processes:
             process = self._fleet.get(record.name)

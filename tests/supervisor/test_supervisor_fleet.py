@@ -1,10 +1,16 @@
 """Two places under one name: who is active, who stands by, and who is told of whom."""
 
+import os
 from random import Random
 
+import psutil
+import pytest
+
+from supervisor.adoption import Adoption, settle
 from supervisor.fleet import Fleet
 from supervisor.lifecycle import State
 from supervisor.managed import Managed
+from supervisor.runfile import ProcessRecord
 
 
 class Handle:
@@ -74,3 +80,39 @@ def test_what_leaves_the_configuration_leaves_with_its_standby(tmp_path):
     fleet.add_standby(fleet.get("zerodha"))
     fleet.remove("zerodha")
     assert fleet.all == []
+
+
+def replaced(tmp_path):
+    """A fleet whose one process is about to be replaced, as a new supervisor finds it."""
+    fleet = Fleet([Managed("zerodha", "adapter", dict, tmp_path / "log", Random(1))])
+    record = ProcessRecord(
+        name="zerodha",
+        pid=os.getpid(),
+        create_time=psutil.Process().create_time(),
+        generation=2,
+        restarts=1,
+        successor=True,
+    )
+    Adoption([record]).expect(fleet)
+    return fleet, fleet.get("zerodha"), fleet.place_of(record)
+
+
+def test_both_sides_of_a_replacement_are_taken_on_and_it_goes_on(tmp_path):
+    fleet, old, new = replaced(tmp_path)
+    assert new is not None
+    assert new is not old
+    begin(old)
+    begin(new)
+    assert [record.successor for record in fleet.records()] == [False, True]
+    assert settle(fleet) == [(old, new)]
+
+
+@pytest.mark.parametrize("who", ["old", "new", "nobody"])
+def test_of_a_replacement_of_which_one_is_left_that_one_counts(tmp_path, who):
+    fleet, old, new = replaced(tmp_path)
+    if who != "nobody":
+        begin(old if who == "old" else new)
+    assert settle(fleet) == []
+    assert fleet.get("zerodha") is (new if who == "new" else old)
+    assert fleet.successor("zerodha") is None
+    assert not fleet.get("zerodha").lifecycle.superseded, "its end is answered by a restart"

@@ -1,0 +1,56 @@
+"""The supervisor is killed in the middle of a restart: the next one goes on with it."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from system import CLI
+from tally import SYMBOLS, Counting
+
+from bus.passing import can_pass_sockets
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+
+MARKET = """
+[simulators.sim]
+broker = "zerodha"
+market = "numbered"
+rate = 500
+
+[adapters.zerodha]
+url = "simulator:sim"
+instruments = "simulator:sim"
+credentials = { api_key = "k", access_token = "t" }
+"""
+WANTED = SYMBOLS[:10]
+
+
+def generations(one, name):
+    """Those of a name that live, as the run file has them."""
+    run = json.loads((one.folder / "state" / "run.json").read_text())
+    return [record["generation"] for record in run["processes"] if record["name"] == name]
+
+
+@pytest.mark.parametrize("name", ["zerodha", "proxy"])
+def test_a_restart_that_a_dead_supervisor_began_is_carried_on(system, name):
+    if name == "proxy" and not can_pass_sockets():
+        pytest.skip("a proxy's clients cannot move here")
+    one = system(MARKET).up()
+    client = Counting(one, one.key(), WANTED)
+    one.wait_for(lambda: client.tally.received > 50)
+    client.forget()
+    supervisor = one.status()["supervisor"]["pid"]
+    restart = subprocess.Popen([*CLI, "restart", name, "--config", str(one.config)], cwd=one.folder)
+    one.wait_for(lambda: generations(one, name) == [1, 2])
+    os.kill(supervisor, signal.SIGKILL)
+    one.up()
+    restart.wait(60)
+    one.wait_for(lambda: generations(one, name) == [2] and one.settled())
+    assert one.process(name)["generation"] == 2
+    seen = client.tally.received
+    one.wait_for(lambda: client.tally.received > seen + 50)
+    client.stop()
+    assert not client.closed
+    client.tally.assert_exactly_once(WANTED)
