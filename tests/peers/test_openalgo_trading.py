@@ -267,23 +267,38 @@ def test_resting_orders_and_stops_fill_on_the_recorded_ticks(one, peer_python):
     with trader(one, peer_python("openalgo"), key) as peer, one.connect(key) as client:
         client.send(json.dumps({"action": "subscribe_orders"}))
         book, _ = shown_and_paused(one, peer)
-        price = round(book["bids"][0]["price"] - 2 * TICK, 2)
-        limit = BUY | {"price_type": "LIMIT", "quantity": 5, "price": price}
-        resting = peer.done("placeorder", **limit)["orderid"]
+        peer.done("placeorder", **BUY, price_type="MARKET", quantity=20)
+        low = round(book["bids"][0]["price"] - 2 * TICK, 2)
         high = round(book["asks"][0]["price"] + 2 * TICK, 2)
-        stop = BUY | {"price_type": "SL-M", "quantity": 3, "trigger_price": high}
-        stopped = peer.done("placeorder", **stop)["orderid"]
-        assert peer.order_now(resting)["order_status"] == "open"
-        assert peer.order_now(stopped)["order_status"] == "trigger pending"
+        sell = BUY | {"action": "SELL"}
+
+        def placed(price_type, order, **price):
+            return peer.done("placeorder", **order, price_type=price_type, quantity=5, **price)[
+                "orderid"
+            ]
+
+        # Wherever the price goes, one of each pair is met.
+        limits = placed("LIMIT", BUY, price=low), placed("LIMIT", sell, price=high)
+        stops = (
+            placed("SL-M", BUY, trigger_price=high),
+            placed("SL-M", sell, trigger_price=low),
+        )
+        assert {peer.order_now(one)["order_status"] for one in limits} == {"open"}
+        assert {peer.order_now(one)["order_status"] for one in stops} == {"trigger pending"}
+        lives = {orderid: [] for orderid in (*limits, *stops)}
+
+        def is_filled(pair):
+            return any("complete" in lives[orderid] for orderid in pair)
+
         control(one, "pause=off")
-        lives = {resting: [], stopped: []}
-        while not all("complete" in life for life in lives.values()):
+        while not (is_filled(limits) and is_filled(stops)):
             event = json.loads(client.recv(timeout=120))
             if event.get("orderid") in lives:
                 lives[event["orderid"]].append(event["order_status"])
-        assert lives[stopped][0] == "trigger pending"
-        assert peer.order_now(resting)["average_price"] <= price
-        assert peer.order_now(stopped)["average_price"] > 0
+        assert {lives[orderid][0] for orderid in stops} == {"trigger pending"}
+        for orderid, price, side in zip(limits, (low, high), (1, -1), strict=True):
+            if lives[orderid][-1] == "complete":
+                assert peer.order_now(orderid)["average_price"] * side <= price * side
         # The position is marked with every tick.
         seen = {peer.done("positionbook")["data"][0]["ltp"]}
         one.wait_for(lambda: peer.done("positionbook")["data"][0]["ltp"] not in seen, 60)
@@ -300,13 +315,13 @@ def test_gtt_orders_wait_change_and_fire_once(one, peer_python):
         changed = single | {"quantity": 2}
         gtt = {"trigger_id": waiting["trigger_id"]}
         peer.done("modifygttorder", **gtt, **changed, triggerprice_sl=far, price=far)
-        # The stop of the OCO is two ticks away, its target is out of reach.
+        # Wherever the price goes, one leg is met; both take any price then.
         oco = BSE | {"action": "SELL", "product": "CNC", "quantity": 4, "trigger_type": "OCO"}
         prices = {
             "triggerprice_sl": round(low - 2 * TICK, 2),
             "stoploss": round(low * 0.9, 1),
-            "triggerprice_tg": round(high * 1.2, 1),
-            "target": round(high * 1.2, 1),
+            "triggerprice_tg": round(high + 2 * TICK, 2),
+            "target": round(low * 0.9, 1),
         }
         pair = peer.done("placegttorder", **oco, **prices)["trigger_id"]
         told = {one["trigger_id"]: one for one in peer.done("gttorderbook")["data"]}
