@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import random
@@ -27,6 +26,7 @@ from children import Child
 
 from bus.clock import SystemClock
 from bus.events import Rejected
+from bus.flow import Flow
 from bus.frames import Frame
 from bus.instruments import Contract
 from bus.market_hours import Calendar
@@ -37,6 +37,7 @@ from bus.subscriber import Feed, Subscriber
 from bus.topics import Mode, Topic
 from marketdata.asking import Asking
 from marketdata.cache import Data
+from marketdata.interpreter import prepare
 from marketdata.market import Market, newest
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
@@ -175,7 +176,7 @@ class Service:
         clock = SystemClock()
         self.taken = 0
         self.mode = Mode[options.mode]
-        self.newest_ns = 0
+        self._flow = Flow(clock)
         self.trader = Trader(options.orders // options.symbols)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.subscriber = Subscriber(
@@ -240,9 +241,10 @@ class Service:
             await asyncio.sleep(0.005)
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
+        self._flow.came(frames)
         self.market.take(feed.entry.adapter, frames)
+        self._flow.took(frames)
         self.taken += len(frames)
-        self.newest_ns = frames[-1].received_ns
 
 
 async def replacing(service: Service) -> None:
@@ -310,7 +312,7 @@ async def benchmark(options: argparse.Namespace, folder: Path) -> list[Result]:
         service = Service(folder, options)
         endpoint = await child.hear()
         await service.start(endpoint, child, symbols, options.orders)
-        gc.freeze()
+        prepare()
         trader = asyncio.create_task(replacing(service))
         for rate in options.rate:
             result = await run(service, child, rate, options)

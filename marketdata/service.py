@@ -36,6 +36,7 @@ from marketdata.api.symbols import Symbols
 from marketdata.api.triggers import Triggers
 from marketdata.asking import Asking
 from marketdata.catalogue import Catalogue
+from marketdata.interpreter import prepare
 from marketdata.keeper import Keeper
 from marketdata.market import Market
 from marketdata.paper import Paper
@@ -94,6 +95,7 @@ class MarketDataService:
         self._keeper.start()
         self._chores = asyncio.create_task(self._do_chores())
         self._chores.add_done_callback(self._chores_ended)
+        prepare()
         where = address(listener)
         logger.info("serving on %s", where)
         return where

@@ -57,8 +57,9 @@ class Engine:
         is_limited = False
         ltp = symbol.quote.ltp
         for account, position in symbol.positions.values():
-            account.mark(position, ltp)
-            is_limited = is_limited or account.limits.max_loss > 0
+            if position.last_price != ltp:
+                account.mark(position, ltp)
+                is_limited = is_limited or account.limits.max_loss > 0
         if is_limited:
             for account, _ in list(symbol.positions.values()):
                 self.risk.check_loss(account, now_ns)

@@ -21,8 +21,8 @@ _BOOK_LIFE_NS: Final = 5 * 10**9
 class Seen(Struct, gc=False):
     """What orders see of a tick in any mode; `decode` reads nothing else of a payload.
 
-    Prices in rupees; 0 where the tick does not say. A tick without a side of either kind
-    (`bids` None, `bid_price` below 0) says nothing of the book.
+    Prices in rupees; 0 where the tick does not say. One without `bids` and with bid and ask below
+    0 says nothing of the book.
     """
 
     symbol: str
@@ -42,11 +42,6 @@ class Seen(Struct, gc=False):
     def of(cls, tick: Data) -> Seen:
         """The same of a tick that was decoded as a whole."""
         return tick if isinstance(tick, Seen) else decode(encode_json(tick))
-
-    @property
-    def has_book(self) -> bool:
-        """Whether it tells of bids and asks, or that there are none."""
-        return self.bids is not None or self.bid_price >= 0 or self.ask_price >= 0
 
     def side(self, *, asks: bool) -> list[Level]:
         """One side of the book, the best first; of a quote its one level."""
@@ -109,15 +104,24 @@ class Quote:
         self.received_ns = received_ns
         if volume:
             self._volume = volume
-        if self._uses_book and tick.has_book:
-            self._book = tick
-            self._book_ns = received_ns
-            self._bid = _top(tick.bids, tick.bid_price)
-            self._ask = _top(tick.asks, tick.ask_price)
+        if self._uses_book:
+            self._see_book(tick, received_ns)
         # A range of an earlier tick says nothing about a later price.
-        self.is_sane = ltp > 0 and (
-            tick.low <= 0 or tick.high <= 0 or tick.low <= tick.ltp <= tick.high
-        )
+        low, high = tick.low, tick.high
+        self.is_sane = ltp > 0 and (low <= 0 or high <= 0 or low <= tick.ltp <= high)
+
+    def _see_book(self, tick: Seen, received_ns: int) -> None:
+        bids, asks = tick.bids, tick.asks
+        bid, ask = tick.bid_price, tick.ask_price
+        if bids is not None:
+            bid = bids[0].price if bids else 0.0
+            ask = asks[0].price if asks else 0.0
+        elif bid < 0 and ask < 0:
+            return
+        self._book = tick
+        self._book_ns = received_ns
+        self._bid = bid
+        self._ask = ask
 
     def is_between(self, low: float, high: float) -> bool:
         """Whether neither the last price nor the book comes to these two (in Micros). False when
@@ -189,10 +193,3 @@ class Quote:
 
     def _live_book(self) -> Seen | None:
         return self._book if self.has_book else None
-
-
-def _top(levels: list[Level] | None, price: float) -> float:
-    """The best price of a side; not above 0: nobody is there."""
-    if levels is not None:
-        return levels[0].price if levels else 0.0
-    return price
