@@ -40,10 +40,12 @@ def _replay(stats: Stats) -> str:
 
 
 def _proxy(stats: Stats) -> str:
-    return (
+    told = (
         f"{_n(stats, 'clients')} clients, {_n(stats, 'subscriptions')} subscriptions, "
         f"{_n(stats, 'delivered_total')} delivered, {_n(stats, 'lost_total')} lost"
     )
+    away = stats.get("failed_over_symbols")
+    return f"{told}; stood in for: {away}" if away else told
 
 
 def _marketdata(stats: Stats) -> str:
