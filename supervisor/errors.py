@@ -15,6 +15,8 @@ from bus.errors import StreamError
 FAILED: Final = 1
 USAGE: Final = 2
 NOT_RUNNING: Final = 3
+#: It works, and something should be looked at (`doctor`).
+DEGRADED: Final = 4
 
 
 class UserError(StreamError):

@@ -3,7 +3,7 @@
 Commands are imported when they are called, so that `status` does not pay for what `up` needs.
 The command line is the one place that may reach into every package: it composes.
 
-Exit codes: 0 fine, 1 failed, 2 usage, 3 no supervisor is running.
+Exit codes: 0 fine, 1 failed, 2 usage, 3 no supervisor is running, 4 fine with warnings (`doctor`).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "instruments": "instruments",
     "brokers": "brokers",
     "config": "configure",
+    "doctor": "doctor",
     "record": "record",
     "recordings": "recordings",
     "replay": "replay",

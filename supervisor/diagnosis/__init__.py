@@ -1,0 +1,1 @@
+"""What `doctor` looks at: `facts` as they were gathered, `checks` that judge them. Pure."""
