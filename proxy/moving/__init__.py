@@ -3,7 +3,7 @@
 freight            what a connection is made of while it travels (pure)
 crossing           where in the bus's streams it got on and gets off (pure)
 giver, taker       what each side may do when (pure)
-messages, link     what they say to each other, and the socket that carries it
+messages           what they say to each other; `bus.link` carries it
 unread             what a connection has received and not handled, sent and not delivered
 departure, arrival the old proxy's shell and the new one's
 """

@@ -19,13 +19,13 @@ import msgspec
 from bus.events import Accepted, Rejected, decode_event
 from bus.exits import Exit
 from bus.frames import Frame, Kind
+from bus.link import Link, close_all
 from bus.messages import Stats
 from bus.process import ExitError, Host
 from bus.secret import Secret
 from proxy.moving.custody import Taker
 from proxy.moving.freight import Freight
 from proxy.moving.harbour import Harbour, until
-from proxy.moving.link import Link, close_all
 from proxy.moving.messages import (
     Accepting,
     Active,
@@ -40,6 +40,7 @@ from proxy.moving.messages import (
     Taken,
     Want,
     Wanted,
+    descriptors_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -286,6 +287,7 @@ class _Caller:
             sock,
             secret,
             FromOld,
+            descriptors_of=descriptors_of,
             on_message=lambda message, descriptors: on_message(self._link, message, descriptors),
             on_lost=lambda why: on_lost(self._link, why),
         )

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from bus.events import encode_event
 from bus.frames import Frame, Kind
+from bus.link import Link
 from bus.messages import Stats
 from bus.process import Host
 from proxy.client import Client
@@ -21,7 +22,6 @@ from proxy.guarded import GuardedConnection
 from proxy.moving.custody import Giver
 from proxy.moving.freight import Freight
 from proxy.moving.harbour import Harbour, until
-from proxy.moving.link import Link
 from proxy.moving.messages import (
     Accepting,
     Active,
@@ -37,6 +37,7 @@ from proxy.moving.messages import (
     Taken,
     Want,
     Wanted,
+    descriptors_of,
 )
 from proxy.server import let_go
 
@@ -360,6 +361,7 @@ class Departure:
             sock,
             self._host.secret,
             FromNew,
+            descriptors_of=descriptors_of,
             on_message=lambda message, _: self._answers.put_nowait(message),
             on_lost=self._lost,
         )

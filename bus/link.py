@@ -17,12 +17,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
+from msgspec import Struct
+
 from bus.channel import Sealer
 from bus.errors import ControlError
 from bus.secret import Secret
-from proxy.moving.messages import FromNew, FromOld, descriptors_of
 
-M = TypeVar("M", FromOld, FromNew)
+#: What the other end says.
+M = TypeVar("M")
 
 #: The largest message: a batch whose clients have all that may wait for them.
 _MAX_BYTES: Final = 256 << 20
@@ -33,7 +35,8 @@ MAX_DESCRIPTORS: Final = 253
 
 
 class Link(Generic[M]):
-    """One end; `kind` is the union of what the other end says.
+    """One end; `kind` is the union of what the other end says, `descriptors_of` tells how many
+    descriptors travel beside one of its messages.
 
     `on_message` gets each message with its descriptors, which are then the receiver's to close.
     `on_lost` is called once, when the other end is gone or says what cannot be understood.
@@ -45,12 +48,14 @@ class Link(Generic[M]):
         secret: Secret,
         kind: Any,
         *,
+        descriptors_of: Callable[[M], int],
         on_message: Callable[[M, list[int]], None],
         on_lost: Callable[[str], None],
     ) -> None:
         sock.setblocking(False)
         self._socket = sock
         self._sealer: Sealer[M] = Sealer(secret, kind)
+        self._descriptors_of: Callable[[M], int] = descriptors_of
         self._on_message: Callable[[M, list[int]], None] = on_message
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
@@ -65,7 +70,7 @@ class Link(Generic[M]):
         """Whether nothing that is said arrives any more."""
         return self._closed
 
-    def say(self, message: FromOld | FromNew, descriptors: Sequence[int] = ()) -> None:
+    def say(self, message: Struct, descriptors: Sequence[int] = ()) -> None:
         """Send it, as soon as the other end has room; the descriptors stay the caller's."""
         if self._closed:
             return
@@ -125,7 +130,7 @@ class Link(Generic[M]):
         self._received += data
         try:
             while not self._closed and (message := self._next()) is not None:
-                count = descriptors_of(message)
+                count = self._descriptors_of(message)
                 mine, self._descriptors = self._descriptors[:count], self._descriptors[count:]
                 if len(mine) < count:
                     close_all(mine)
