@@ -15,23 +15,13 @@ import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-import msgspec
-import zmq
 from children import HERE, START_S, Child
+from control import Control
 
 from bus.access import AccessSettings, LimitSettings, RoleSettings
-from bus.channel import ControlServer
 from bus.messages import (
-    Acknowledge,
-    Directory,
-    FromProcess,
-    Heartbeat,
-    Hello,
     PublisherEntry,
-    Stats,
 )
-from bus.process import Bootstrap
-from bus.secret import Secret, encode_secret
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
 from identity.keys import KeyStore
 
@@ -84,71 +74,43 @@ class Ours(Contender):
         self.name = "ours" if workers == 1 else f"ours, {workers} workers"
         self._workers = workers
         self._profile = profile
-        self._secret = Secret(secrets.token_hex(16))
-        self._context = zmq.Context()
-        self._control: ControlServer | None = None
-        self._endpoints: asyncio.Queue[str] = asyncio.Queue()
-        self._stats: dict[str, Stats] = {}
-        self._publishers: list[PublisherEntry] = []
+        self._control: Control | None = None
 
     @property
     def lanes(self) -> int:
-        return sum(int(stats["lanes"] or 0) for stats in self._stats.values())
+        stats = self._control.stats.values() if self._control is not None else ()
+        return sum(int(figures["lanes"] or 0) for figures in stats)
 
     async def start(self, directory: Path, source: dict[str, object]) -> None:
-        self._control = ControlServer(
-            self._context, secret=self._secret, on_message=self._on_message
-        )
+        self._control = control = Control()
         self.publisher = await Child.script(
-            "fanout_publisher.py", {**source, "way": "bus", "secret": self._secret.reveal()}
+            "fanout_publisher.py", {**source, "way": "bus", "secret": control.secret.reveal()}
         )
-        self._publishers = [PublisherEntry("bench", 1, await self.publisher.hear(), "bench")]
+        control.publishers = [PublisherEntry("bench", 1, await self.publisher.hear(), "bench")]
         keys_path = directory / "keys.sqlite3"
         with KeyStore(keys_path) as keys:
             self.key = keys.create("bench", role="bench")
         for number in range(self._workers):
-            control = self._control.endpoint
-            line = self._bootstrap(f"proxy-{number}", control, str(keys_path))
             profiler = ["-m", "cProfile", "-o", self._profile] if self._profile else []
-            self.servers.append(
-                await Child.start(sys.executable, *profiler, "-m", "proxy", first_line=line)
+            server, endpoint = await control.start(
+                "proxy", f"proxy-{number}", self._settings(str(keys_path)), profiler
             )
-            async with asyncio.timeout(START_S):
-                endpoint = await self._endpoints.get()
+            self.servers.append(server)
             self.port = int(endpoint.rpartition(":")[2])
 
     async def end(self) -> None:
         await super().end()
         if self._control is not None:
             self._control.close()
-        self._context.term()
 
-    def _bootstrap(self, name: str, control: str, keys_path: str) -> bytes:
-        boot = ProxyBootstrap(
+    def _settings(self, keys_path: str) -> ProxyBootstrap:
+        return ProxyBootstrap(
             # The benchmark's clients answer no pings.
             proxy=ProxySettings(port=self.port, workers=self._workers, ping_interval_s=_MANY),
             adapters=[AdapterEntry("bench", "bench")],
             keys_path=keys_path,
             access=AccessSettings(roles={"bench": _ROLE}, limits=_LIMITS),
         )
-        return Bootstrap(
-            name=name,
-            role="proxy",
-            generation=1,
-            control=control,
-            secret=self._secret,
-            orphan_grace_s=30.0,
-            settings=msgspec.Raw(msgspec.json.encode(boot, enc_hook=encode_secret)),
-        ).line()
-
-    def _on_message(self, identity: bytes, message: FromProcess) -> None:
-        assert self._control is not None
-        self._control.send(identity, Acknowledge())
-        if isinstance(message, Hello):
-            self._control.send(identity, Directory(self._publishers))
-            self._endpoints.put_nowait(message.endpoint)
-        elif isinstance(message, Heartbeat):
-            self._stats[message.name] = message.stats
 
 
 class Broadcast(Contender):
