@@ -143,9 +143,8 @@ def test_a_frame_of_any_size_the_bus_allows_goes_through(ends):
 
 @pytest.mark.process
 def test_readers_and_writers_killed_at_random_never_read_a_wrong_byte():
-    found = stress(seconds=4.0, seed=11)
+    found = stress(seconds=3.0, seed=11, at_least=6)
     assert found.wrong == []
-    assert found.kills > 5
     assert found.read > 0
     assert not list(Path("/dev/shm").glob("*openalgo*"))  # noqa: S108 - looked at, not used
     assert found.bells

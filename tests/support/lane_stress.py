@@ -84,13 +84,18 @@ def _start(*words):
     return subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
+def _start_reader(path, generation, found, *, slow):
+    """One that has found the memory, or nothing of it: only then can it die in the middle."""
+    reader = _start("read", path, generation, slow)
+    found.bells.update(reader.stdout.readline().split()[1:])
+    return reader
+
+
 def _reap(process, found):
     process.kill()
     told = deque(maxlen=1)
     for line in process.communicate()[0].splitlines():
-        if line.startswith("bell"):
-            found.bells.add(line.split()[1])
-        elif line.startswith("wrong"):
+        if line.startswith("wrong"):
             found.wrong.append(line)
         elif line.startswith("read"):
             told.append(line.split())
@@ -99,21 +104,22 @@ def _reap(process, found):
         found.lost += int(lost)
 
 
-def stress(seconds, seed):
+def stress(seconds, seed, at_least=0):
+    """For so long, and until so many were killed."""
     print(f"seed {seed}")
     chance, found, generation = random.Random(seed), Found(), 0
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+    while time.monotonic() < ends or found.kills < at_least:
         generation += 1
         writer = _start("write", generation, chance.random())
         path = writer.stdout.readline().strip()
-        readers = [_start("read", path, generation, i == 0) for i in range(READERS)]
+        readers = [_start_reader(path, generation, found, slow=i == 0) for i in range(READERS)]
         for _ in range(chance.randrange(1, 5)):
             time.sleep(chance.uniform(0.1, 0.6))
             victim = chance.randrange(READERS)
             _reap(readers[victim], found)
             found.kills += 1
-            readers[victim] = _start("read", path, generation, victim == 0)
+            readers[victim] = _start_reader(path, generation, found, slow=victim == 0)
         _reap(writer, found)
         found.kills += 1
         time.sleep(0.1)
