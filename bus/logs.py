@@ -1,67 +1,111 @@
-"""Log lines of every process: UTC time, level, process, module, text.
+"""Log lines of every process: JSON in files, short lines for a person at a terminal.
 
-Control characters are escaped, so that no broker or client can forge a line.
+Everything is logged with the standard library's loggers, our own modules as well as uvicorn,
+websockets and asyncio, and rendered by structlog in one place: so one line looks like the next,
+and no line gets past redaction (`bus.redaction`). Each has, beside time, level, module and text,
+
+    process, generation   whose line it is
+    life                  a random word per generation, the same in the supervisor's lines about it
+    adapter               of an adapter's process
+    exception             the traceback, when there is one
+
+and what was given as `extra` or bound with `structlog.contextvars`. Control characters are
+escaped, so that no broker or client can forge a line. `bus.loglines` reads such lines.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
-import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor
 
-
-class _Formatter(logging.Formatter):
-    converter = staticmethod(time.gmtime)
-    default_msec_format = "%s.%03dZ"
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
-        record.message = _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}", record.message)
-        return super().formatMessage(record)
+from bus.loglines import FIRST, escaped
+from bus.redaction import redact
 
 
-def configure(name: str, generation: int) -> None:
+def configure(name: str, generation: int, *, life: str = "", role: str = "") -> None:
     """Log to standard error, which the supervisor keeps in the process's file."""
+    context = {
+        "process": name,
+        "generation": generation,
+        **({"life": life} if life else {}),
+        **({"adapter": name} if role == "adapter" else {}),
+    }
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_whole(f"{name}.{generation}"))
+    handler.setFormatter(_formatter(context, _as_json))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
     # A peer that probes the port, or breaks its handshake, is no news at this level.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
 
 def file_handler(path: Path, name: str) -> logging.Handler:
-    """Whole lines, appended to a file."""
+    """JSON lines, appended to a file."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(_whole(name))
+    handler.setFormatter(_formatter({"process": name}, _as_json))
     return handler
 
 
 def terminal_handler() -> logging.Handler:
     """Short lines for a person: local time and text, the level where it is not plain news."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Short())
+    handler.setFormatter(_formatter({}, _for_people))
     return handler
 
 
-def _whole(name: str) -> logging.Formatter:
-    return _Formatter(f"%(asctime)s %(levelname)-7s {name} %(name)s: %(message)s")
+def _formatter(context: dict[str, Any], render: Processor) -> logging.Formatter:
+    def bind(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        event.update(context)
+        return event
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            _stamp,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.ExtraAdder(),
+            bind,
+            structlog.processors.format_exc_info,
+            _escape,
+            redact,
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+    )
 
 
-class _Short(_Formatter):
-    converter = staticmethod(time.localtime)
+def _stamp(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """When it was logged, not when it is written."""
+    record: logging.LogRecord = event["_record"]
+    moment = datetime.fromtimestamp(record.created, UTC)
+    event["timestamp"] = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return event
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
-        text = super().formatMessage(record)
-        if record.levelno < logging.WARNING:
-            return text
-        return text.replace(" ", f" {record.levelname.lower()}: ", 1)
+def _escape(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    event["event"] = escaped(str(event["event"]))
+    if "exception" in event:
+        event["exception"] = "\n".join(map(escaped, event["exception"].split("\n")))
+    return event
+
+
+def _as_json(_logger: Any, _method: str, event: EventDict) -> str:
+    """The time first, so that lines of several files sort by their text."""
+    ordered = {key: event.pop(key) for key in FIRST if key in event}
+    return msgspec.json.encode({**ordered, **event}, enc_hook=repr).decode()
+
+
+def _for_people(_logger: Any, _method: str, event: EventDict) -> str:
+    local = datetime.fromisoformat(event["timestamp"]).astimezone()
+    level = event["level"]
+    shown = f"{level}: " if level not in {"info", "debug"} else ""
+    traceback = f"\n{event['exception']}" if "exception" in event else ""
+    return f"{local:%H:%M:%S} {shown}{event['event']}{traceback}"

@@ -286,6 +286,8 @@ class ProcessStatus(Struct, frozen=True, kw_only=True):
     #: often one has.
     standby: ProcessStatus | None = None
     takeovers: int = 0
+    #: What the log lines of this generation are known by.
+    life: str = ""
     totals: Totals = Totals()
 
 

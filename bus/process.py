@@ -72,6 +72,8 @@ class Bootstrap(Struct, frozen=True, kw_only=True):
     secret: Secret
     orphan_grace_s: float
     settings: msgspec.Raw
+    #: A random word that names this life in log lines.
+    life: str = ""
 
     def settings_as(self, kind: type[S]) -> S:
         return msgspec.json.decode(self.settings, type=kind, dec_hook=decode_secret)
@@ -213,7 +215,7 @@ def run(build: Callable[[Host, Bootstrap], Service]) -> None:
     """The whole life of a process; does not return."""
     faulthandler.enable()  # SIGABRT from the supervisor dumps the stacks of a hung process
     boot = _read_bootstrap()
-    configure(boot.name, boot.generation)
+    configure(boot.name, boot.generation, life=boot.life, role=boot.role)
     try:
         asyncio.run(_Shell(boot, build).live())
     except ExitError as error:

@@ -8,6 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from bus.loglines import human, in_order
+
 #: Of each log, when somebody begins to look.
 _FIRST_BYTES: Final = 64 << 10
 #: Of each log in one look; a process that writes more than that in a moment is skipped over.
@@ -35,19 +37,18 @@ class LogTail:
 
     def recent(self, count: int) -> list[Line]:
         """The last lines of all logs, in order of time."""
-        lines: list[Line] = []
+        lines: list[tuple[str, str]] = []
         for file in self._files():
             size = min(_size(file), self._offsets.get(file, sys.maxsize))
             text = _read(file, max(0, size - _FIRST_BYTES), size)
             whole = text.split(b"\n")
             # The first is cut short when the file is longer; the last one is not written yet.
-            lines += _lines(file, whole[1 if size > _FIRST_BYTES else 0 : -1])[-count:]
-        # Lines begin with their time; one without it, of a traceback, stays where it is.
-        return _in_order(lines)[-count:]
+            lines += _raw(file, whole[1 if size > _FIRST_BYTES else 0 : -1])[-count:]
+        return _told(lines)[-count:]
 
     def fresh(self) -> list[Line]:
         """What was appended since the last call; nothing at the first."""
-        lines: list[Line] = []
+        lines: list[tuple[str, str]] = []
         first = not self._offsets
         for file in self._files():
             size = _size(file)
@@ -61,8 +62,8 @@ class LogTail:
             end = data.rfind(b"\n") + 1
             self._offsets[file] = start + end
             if not first:
-                lines += _lines(file, data[:end].split(b"\n")[:-1])
-        return _in_order(lines)
+                lines += _raw(file, data[:end].split(b"\n")[:-1])
+        return _told(lines)
 
     def forget(self) -> None:
         """Nobody looks any more: the next `fresh` is a first one."""
@@ -72,23 +73,17 @@ class LogTail:
         return sorted(self._folder.glob("*.log"))
 
 
-def _lines(file: Path, raw: list[bytes]) -> list[Line]:
+def _raw(file: Path, lines: list[bytes]) -> list[tuple[str, str]]:
+    return [(file.stem, line.decode(errors="replace")) for line in lines if line.strip()]
+
+
+def _told(raw: list[tuple[str, str]]) -> list[Line]:
+    """In order of time, as people read them."""
     return [
-        Line(file.stem, line.decode(errors="replace")[:_LONGEST_LINE])
-        for line in raw
-        if line.strip()
+        Line(process, text[:_LONGEST_LINE])
+        for process, line in in_order(raw)
+        for text in human(line)
     ]
-
-
-def _in_order(lines: list[Line]) -> list[Line]:
-    """By time, and lines that bring none after the one of their process before them."""
-    keyed: list[tuple[str, Line]] = []
-    last: dict[str, str] = {}
-    for line in lines:
-        if line.text[:4].isdigit():
-            last[line.process] = line.text[:24]
-        keyed.append((last.get(line.process, ""), line))
-    return [line for _, line in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def _size(file: Path) -> int:

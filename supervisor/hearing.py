@@ -125,7 +125,8 @@ class Hearing:
         match message:
             case Hello():
                 process.hello(message, now)
-                logger.info("%s is up, generation %d", message.name, message.generation)
+                generation, about = message.generation, process.about
+                logger.info("%s is up, generation %d", message.name, generation, extra=about)
                 self._listener.save()
                 self._tell_directory(identity)
             case Heartbeat():
@@ -134,7 +135,8 @@ class Hearing:
                 self._enter(message, process.role)
                 self._server.send(identity, Acknowledge())
                 if process.lifecycle.state is not before:
-                    logger.info("%s is %s", process.name, process.lifecycle.state)
+                    state = process.lifecycle.state
+                    logger.info("%s is %s", process.name, state, extra=process.about)
             case Clients():
                 self._listener.heard_clients(message)
         self.publish_directory()
@@ -157,8 +159,8 @@ class Hearing:
             age_s = max(0.0, self._clock.unix_ns() / 1e9 - record.create_time)
             handle = Observed(message.pid)
             handle.watch(self._listener.wake)
-            process.adopt(message, handle, record.restarts, age_s, now)
-            logger.info("adopted %s, pid %d", message.name, message.pid)
+            process.adopt(message, handle, record, age_s, now)
+            logger.info("adopted %s, pid %d", message.name, message.pid, extra=process.about)
             self._listener.save()
             self.publish_directory()
             self._tell_directory(identity)

@@ -9,10 +9,12 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from bus.loglines import human
+
 logger = logging.getLogger(__name__)
 
 LIMIT_BYTES: Final = 10 << 20
-_TAIL_BYTES: Final = 4096
+_TAIL_BYTES: Final = 16384
 
 
 def rotate(log: Path) -> None:
@@ -43,8 +45,12 @@ def last_lines(log: Path, count: int, limit: int = 300) -> list[str]:
     """The last lines that are not blank, each cut to `limit` characters; fewer if there are."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
+            size = log.stat().st_size
+            file.seek(max(0, size - _TAIL_BYTES))
+            raw = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
+    if len(raw) > 1 and size > _TAIL_BYTES:
+        del raw[0]  # cut short
+    lines = [line for one in raw for line in human(one)]
     return [line[:limit] for line in lines if line.strip()][-count:]

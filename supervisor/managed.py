@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -54,6 +55,8 @@ class Managed:
         self.broker = ""
         self.lifecycle = Lifecycle(random=random)
         self.handle: Handle | None = None
+        #: What its log lines are known by, and ours about it.
+        self.life = ""
         self.endpoint = ""
         #: Where one that is no adapter publishes events.
         self.publishes = ""
@@ -82,6 +85,12 @@ class Managed:
     @property
     def alive(self) -> bool:
         return self.lifecycle.state in ALIVE
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """For a log line that is about this life."""
+        generation = self.lifecycle.generation
+        return {"of": self.name, "of_generation": generation, "of_life": self.life}
 
     def twin(self) -> Managed:
         """The same process, to be started as the next generation beside this one."""
@@ -113,7 +122,9 @@ class Managed:
             secret=secret,
             orphan_grace_s=orphan_grace_s,
             settings=msgspec.Raw(msgspec.json.encode(self._told(), enc_hook=encode_secret)),
+            life=secrets.token_hex(4),
         )
+        self.life = boot.life
         self.endpoint, self.publishes, self.lane = "", "", ""
         self.stats, self.latency = {}, None
         self.handle = spawner.spawn(MODULES[self.role], boot, self._log)
@@ -124,9 +135,13 @@ class Managed:
             return msgspec.structs.replace(settings, takeover=self.takeover)
         return settings
 
-    def adopt(self, hello: Hello, handle: Handle, restarts: int, age_s: float, now: float) -> None:
-        self.lifecycle.adopt(now, generation=hello.generation, restarts=restarts, age_s=age_s)
-        self.handle = handle
+    def adopt(
+        self, hello: Hello, handle: Handle, record: ProcessRecord, age_s: float, now: float
+    ) -> None:
+        self.lifecycle.adopt(
+            now, generation=hello.generation, restarts=record.restarts, age_s=age_s
+        )
+        self.handle, self.life = handle, record.life
         self._found(hello)
 
     def hello(self, hello: Hello, now: float) -> None:
@@ -189,6 +204,7 @@ class Managed:
             create_time=self.handle.create_time,
             generation=self.lifecycle.generation,
             restarts=self.lifecycle.restarts,
+            life=self.life,
         )
 
     def status(self, now: float) -> ProcessStatus:
@@ -200,6 +216,7 @@ class Managed:
             state=life.state.value,
             pid=handle.pid if handle is not None else None,
             generation=life.generation,
+            life=self.life,
             restarts=life.restarts,
             uptime_s=_age(now, life.started_at),
             endpoint=self.endpoint,

@@ -33,6 +33,8 @@ class ProcessRecord(Struct, frozen=True, kw_only=True):
     successor: bool = False
     #: The port that a simulator was given, so that its next life can have it again.
     port: int = 0
+    #: What its log lines are known by.
+    life: str = ""
 
 
 class RunFile(Struct, frozen=True, kw_only=True):

@@ -202,15 +202,15 @@ class Supervisor:
                 self.act(process, process.lifecycle.tick(now))
 
     def _reap(self, process: Managed, now: float) -> None:
+        about = process.about
         reaped = process.reap(now)
         if reaped is None:
             return
         code, actions = reaped
         expected = process.lifecycle.state is State.STOPPED
         level = logging.INFO if expected or code == 0 else logging.WARNING
-        logger.log(
-            level, "%s ended: %s", process.name, process.lifecycle.detail or f"exit code {code}"
-        )
+        why = process.lifecycle.detail or f"exit code {code}"
+        logger.log(level, "%s ended: %s", process.name, why, extra=about)
         self._take_over(process.name)
         self.act(process, actions)
         self.changed()
@@ -229,7 +229,8 @@ class Supervisor:
                     self.tell(process, Stop("asked to"))
                 process.signal(action)
                 if action is not Signal.STOP:
-                    logger.warning("%s: %s", process.name, process.lifecycle.detail)
+                    detail = process.lifecycle.detail
+                    logger.warning("%s: %s", process.name, detail, extra=process.about)
                 self._hearing.publish_directory()
 
     def _spawn(self, process: Managed) -> None:

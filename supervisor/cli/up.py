@@ -187,6 +187,7 @@ def _log_to(paths: StatePaths, *, terminal: bool) -> None:
     """The supervisor's own lines: short in the terminal, whole in its file."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
     root.handlers = [file_handler(paths.log("supervisor"), "supervisor")]
     if terminal:
         root.addHandler(terminal_handler())

@@ -13,6 +13,7 @@ import time
 import psutil
 import pytest
 
+from bus.loglines import human
 from supervisor.memory import LOOK_S
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
@@ -34,7 +35,8 @@ def test_a_crash_loop_shows_its_last_lines_and_touches_nobody_else(system):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(found["pid"], signal.SIGKILL)
     assert found["detail"].startswith("ended by SIGKILL: ")
-    log = (demo.folder / "state" / "logs" / "zerodha.log").read_text()
+    raw = (demo.folder / "state" / "logs" / "zerodha.log").read_text().splitlines()
+    log = "\n".join(text for line in raw for text in human(line))
     lines = found["detail"].removeprefix("ended by SIGKILL: ").split(" | ")
     assert len(lines) > 1
     assert "\n".join(lines) in log

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 from websockets.sync.client import connect
 
+from bus.loglines import human
+
 CLI = [sys.executable, "-P", "-m", "supervisor"]
 
 
@@ -113,7 +115,7 @@ class System:
 
     def logs(self):
         files = sorted((self.folder / "state" / "logs").glob("*.log"))
-        return "\n".join(f"--- {f.name}\n{f.read_text(errors='replace')[-3000:]}" for f in files)
+        return "\n".join(f"--- {f.name}\n{_as_shown(f)[-3000:]}" for f in files)
 
     def pids(self):
         reply = self.status()
@@ -138,3 +140,8 @@ class System:
                     process.kill()
             except psutil.Error:
                 continue
+
+
+def _as_shown(log):
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(text for line in lines for text in human(line))
