@@ -7,15 +7,17 @@ a tick. What a request asks of it runs there, in order with the ticks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from bus.topics import Mode
+from identity.authority import Identity
 from marketdata.api.endpoint import ApiError
-from marketdata.asking import Asking
+from marketdata.api.rights import check_exchange
+from marketdata.asking import Answer, Asking
 from marketdata.cache import Tick
 from marketdata.consumers import Priority
 from marketdata.feeds import Feed
@@ -104,23 +106,51 @@ class Paper:
         return await _answered(runner.do(work))
 
     async def trade(
-        self, feeds: list[Feed], instruments: Iterable[tuple[str, str]], work: Callable[[Desk], T]
+        self, who: Identity, instruments: Iterable[tuple[str, str]], work: Callable[[Desk], T]
     ) -> T:
-        """As `do`, after the desk was given the last price of these instruments."""
-        runner = await self._open_runner()
+        """As `do`, for orders of these instruments; the desk gets their last prices before.
+
+        Raises ApiError, too, where the key may not have one of them.
+        """
         keys = list(dict.fromkeys(instruments))
+        for exchange, _ in keys:
+            check_exchange(who, exchange)
+        runner = await self._open_runner()
         until = self._market.clock.monotonic() + _ORDERED_S
         self._ordered.update(dict.fromkeys(keys, until))
         if not self._instruments.issuperset(keys):
             self.look()
-        answers = await self._asking.ask(feeds, keys, Mode.DEPTH)
-        ticks = _decoded([answer.tick for answer in answers if answer.tick is not None])
+        ticks = _decoded(await self._prices(who, keys))
 
         def with_prices(desk: Desk) -> T:
             self._asked = {(tick.exchange, tick.symbol): (tick, ns) for tick, ns in ticks}
             return work(desk)
 
         return await _answered(runner.do(with_prices))
+
+    async def _prices(self, who: Identity, keys: Sequence[tuple[str, str]]) -> list[Tick]:
+        """The last tick of each from the feed that it is traded on, as far as there is one."""
+        feeds = list(self._market.feeds)
+        by_feed: dict[str, list[tuple[str, str]]] = {}
+        for key in keys:
+            by_feed.setdefault(self._sources.feed_of(key), []).append(key)
+        answers: list[Answer] = []
+        for word, its in by_feed.items():
+            source = [feed for feed in feeds if feed.word == word] or feeds
+            answers += await self._asking.ask(source, its, Mode.DEPTH)
+            await self._check_adapters(who, source, its)
+        return [answer.tick for answer in answers if answer.tick is not None]
+
+    async def _check_adapters(
+        self, who: Identity, source: Sequence[Feed], instruments: Sequence[tuple[str, str]]
+    ) -> None:
+        """A key that is limited to some adapters trades what one of them feeds, too."""
+        allowed = self._market.allowed(who)
+        if len(allowed) == len(list(self._market.feeds)) or any(one in allowed for one in source):
+            return
+        for answer in await self._asking.ask(allowed, instruments, Mode.LTP):
+            if answer.tick is None:
+                raise ApiError(HTTPStatus.FORBIDDEN, f"By this key's adapters: {answer.error}")
 
     def last_value(self, exchange: str, symbol: str) -> tuple[Data, int] | None:
         """What an order that is placed now goes by; the desk asks, in its thread."""

@@ -24,13 +24,13 @@ from bus.settings import MarketDataBootstrap
 from bus.subscriber import Feed, Subscriber
 from identity.identities import Identities
 from marketdata.announcing import Announcer
-from marketdata.api.account import Risk
 from marketdata.api.app import Door, application
 from marketdata.api.books import Books
 from marketdata.api.data import DataCalls
 from marketdata.api.endpoint import Endpoint
 from marketdata.api.orders import Orders
 from marketdata.api.prices import Prices
+from marketdata.api.risk import Risk
 from marketdata.api.server import Server, address, listen
 from marketdata.api.symbols import Symbols
 from marketdata.api.triggers import Triggers
@@ -181,8 +181,8 @@ class MarketDataService:
     def _endpoints(self) -> list[Endpoint]:
         market, paper = self._market, self._paper
         calls = (
-            Orders(market, paper),
-            Books(market, paper),
+            Orders(paper),
+            Books(paper),
             Triggers(market, paper),
             Prices(market, self._asking),
             Symbols(market, paper, self._catalogue, self._host.clock),

@@ -36,6 +36,11 @@ class Sources:
         self._chosen = chosen
         return {wanted for _, wanted in chosen.values()}
 
+    def feed_of(self, instrument: tuple[str, str]) -> str:
+        """The word in topics of the adapter that counts; empty: none does."""
+        chosen = self._chosen.get(instrument)
+        return "" if chosen is None else chosen[0]
+
     def is_source(self, tick: Tick) -> bool:
         """Whether a tick counts."""
         chosen = self._chosen.get((tick.entry.exchange, tick.entry.symbol))

@@ -4,7 +4,7 @@ endpoint                   what a call is: path, typed request and reply, right,
 shapes, replies            the typed requests and replies; /openapi.json is made of them
 orders, books, triggers    OpenAlgo's calls on the paper account
 prices, symbols            OpenAlgo's calls on prices, instruments and the rest
-account, data              our own paths: risk, audit, freshness, gate, status
+risk, data                 our own paths: risk, audit, freshness, gate, status
 openapi, app, server       the description, the ASGI application, the sockets
 """
 

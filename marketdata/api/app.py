@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -26,14 +27,15 @@ from bus.clock import Clock
 from identity.authority import Authority, Identity, IdentityError, Slow
 from identity.headers import Origins, address_key
 from identity.throttle import Buckets, FailedLogins
-from marketdata.api.endpoint import ApiError, Asked, Endpoint
+from marketdata.api.endpoint import ApiError, Asked, Endpoint, Right
 from marketdata.api.openapi import describe
 from marketdata.api.replies import Failure
 
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 1 << 20
-#: Requests worked on at a time; most wait for a first tick or for the desk.
+#: Requests worked on at a time, of prices and of orders each: most wait for a first tick or for
+#: the desk, and a desk that stalls must not keep prices from anybody.
 MAX_AT_ONCE: Final = 256
 #: As OpenAlgo words it: clients compare the text.
 _BAD_KEY: Final = "Invalid openalgo apikey"
@@ -57,16 +59,16 @@ class Door:
             limits.failed_login_memory_s,
         )
         self.refused_total = 0
-        self.at_once = 0
+        self.at_once: Counter[Right] = Counter()
 
-    def check(self, request: HttpRequest) -> None:
+    def check(self, request: HttpRequest, right: Right) -> None:
         """What the headers tell; other people's pages have no business here. Raises ApiError."""
         headers = request.headers
         if not self._origins.allows_host(headers.get("host")):
             self._refuse(HTTPStatus.FORBIDDEN, "This host name is not served here")
         if not self._origins.allows_origin(headers.get("origin")):
             self._refuse(HTTPStatus.FORBIDDEN, "Pages of this origin are not served")
-        if self.at_once >= MAX_AT_ONCE:
+        if self.at_once[right] >= MAX_AT_ONCE:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests at a time")
 
     async def identify(self, request: HttpRequest, key: str) -> Identity:
@@ -135,8 +137,8 @@ class _Call:
 
     async def _answer(self, request: HttpRequest) -> Struct:
         endpoint, door = self._endpoint, self._door
-        door.check(request)
-        door.at_once += 1
+        door.check(request, endpoint.right)
+        door.at_once[endpoint.right] += 1
         try:
             asked = await self._read(request)
             who = await door.identify(request, asked.apikey or request.headers.get("x-api-key", ""))
@@ -144,7 +146,7 @@ class _Call:
                 raise ApiError(HTTPStatus.FORBIDDEN, "This key may not have orders")
             return await endpoint.handle(who, asked)
         finally:
-            door.at_once -= 1
+            door.at_once[endpoint.right] -= 1
 
     async def _read(self, request: HttpRequest) -> Asked:
         try:

@@ -8,7 +8,7 @@ from bus.market_hours import IST
 from identity.authority import Identity
 from marketdata.api import replies, shapes
 from marketdata.api.endpoint import Endpoint, openalgo
-from marketdata.market import Market
+from marketdata.api.rights import check_exchange, visible
 from marketdata.paper import Paper
 from marketdata.sandbox.model import Holding, Order, OrderRequest, Position, Trade
 from marketdata.sandbox.money import Micros, to_decimal, to_float, to_micros
@@ -17,8 +17,7 @@ from marketdata.sandbox.money import Micros, to_decimal, to_float, to_micros
 class Books:
     """The handlers; `endpoints` are their rows."""
 
-    def __init__(self, market: Market, paper: Paper) -> None:
-        self._market = market
+    def __init__(self, paper: Paper) -> None:
         self._paper = paper
 
     def endpoints(self) -> list[Endpoint]:
@@ -46,7 +45,7 @@ class Books:
         ]
 
     async def orders(self, who: Identity, _asked: shapes.Account) -> replies.OrderBook:
-        orders = await self._paper.do(lambda desk: desk.orders(who.user))
+        orders = visible(who, await self._paper.do(lambda desk: desk.orders(who.user)))
         return replies.OrderBook(
             data=replies.OrderBookData(
                 orders=[order_data(order) for order in orders], statistics=statistics(orders)
@@ -54,21 +53,22 @@ class Books:
         )
 
     async def trades(self, who: Identity, _asked: shapes.Account) -> replies.TradeBook:
-        trades = await self._paper.do(lambda desk: desk.trades(who.user))
+        trades = visible(who, await self._paper.do(lambda desk: desk.trades(who.user)))
         return replies.TradeBook(data=[trade_data(trade) for trade in trades])
 
     async def positions(self, who: Identity, _asked: shapes.Account) -> replies.PositionBook:
-        positions = await self._paper.do(lambda desk: desk.positions(who.user))
+        positions = visible(who, await self._paper.do(lambda desk: desk.positions(who.user)))
         return replies.PositionBook(data=[position_data(one) for one in positions])
 
     async def open_position(self, who: Identity, asked: shapes.OpenPosition) -> replies.NetQuantity:
+        check_exchange(who, asked.exchange)
         positions = await self._paper.do(lambda desk: desk.positions(who.user))
         key = (asked.exchange, asked.symbol, asked.product)
         found = (p.quantity for p in positions if (p.exchange, p.symbol, p.product) == key)
         return replies.NetQuantity(quantity=str(next(found, 0)))
 
     async def holdings(self, who: Identity, _asked: shapes.Account) -> replies.Holdings:
-        held = await self._paper.do(lambda desk: desk.holdings(who.user))
+        held = visible(who, await self._paper.do(lambda desk: desk.holdings(who.user)))
         value = sum((one.last_price or one.average_price) * one.quantity for one in held)
         cost = sum(one.cost for one in held)
         return replies.Holdings(
@@ -110,7 +110,7 @@ class Books:
             for one in asked.positions
         ]
         total = await self._paper.trade(
-            self._market.allowed(who),
+            who,
             [(one.exchange, one.symbol) for one in requests],
             lambda desk: desk.margin(who.user, requests),
         )

@@ -8,12 +8,13 @@ from identity.authority import Identity
 from marketdata.api import replies, shapes
 from marketdata.api.books import order_data
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
-from marketdata.market import Market
+from marketdata.api.rights import check_exchange, visible
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
 from marketdata.sandbox.model import (
     Action,
     Change,
+    Order,
     OrderRequest,
     Product,
     Rejection,
@@ -25,8 +26,7 @@ from marketdata.sandbox.money import to_micros
 class Orders:
     """The handlers; `endpoints` are their rows."""
 
-    def __init__(self, market: Market, paper: Paper) -> None:
-        self._market = market
+    def __init__(self, paper: Paper) -> None:
         self._paper = paper
 
     def endpoints(self) -> list[Endpoint]:
@@ -91,7 +91,7 @@ class Orders:
     async def place(self, who: Identity, asked: shapes.PlaceOrder) -> replies.OrderId:
         request = order_request(asked, asked.strategy, asked.ref)
         orderid = await self._paper.trade(
-            self._market.allowed(who),
+            who,
             [(request.exchange, request.symbol)],
             lambda desk: desk.place(who.user, request),
         )
@@ -124,7 +124,7 @@ class Orders:
             return replies.SmartOrder(orderid=desk.place(who.user, request))
 
         key = (asked.exchange, asked.symbol)
-        return await self._paper.trade(self._market.allowed(who), [key], work)
+        return await self._paper.trade(who, [key], work)
 
     async def place_basket(self, who: Identity, asked: shapes.BasketOrder) -> replies.Basket:
         requests = [order_request(one, asked.strategy, one.ref) for one in asked.orders]
@@ -142,9 +142,7 @@ class Orders:
             return [results[number] for number in range(len(requests))]
 
         keys = [(one.exchange, one.symbol) for one in requests]
-        return replies.Basket(
-            results=await self._paper.trade(self._market.allowed(who), keys, work)
-        )
+        return replies.Basket(results=await self._paper.trade(who, keys, work))
 
     async def place_split(self, who: Identity, asked: shapes.SplitOrder) -> replies.Split:
         sizes = split(asked.quantity, asked.splitsize)
@@ -173,7 +171,7 @@ class Orders:
             return results
 
         key = (asked.exchange, asked.symbol)
-        results = await self._paper.trade(self._market.allowed(who), [key], work)
+        results = await self._paper.trade(who, [key], work)
         return replies.Split(
             split_size=asked.splitsize, total_quantity=asked.quantity, results=results
         )
@@ -187,7 +185,7 @@ class Orders:
         )
 
         def work(desk: Desk) -> str:
-            order = desk.order(who.user, asked.orderid)
+            order = own_order(desk, who, asked.orderid)
             for name in ("symbol", "exchange", "action", "product"):
                 said = getattr(asked, name)
                 if said and str(said).upper() != str(getattr(order, name)).upper():
@@ -197,11 +195,17 @@ class Orders:
         return replies.OrderId(orderid=await self._paper.do(work))
 
     async def cancel(self, who: Identity, asked: shapes.OneOrder) -> replies.OrderId:
-        order = await self._paper.do(lambda desk: desk.cancel(who.user, asked.orderid))
-        return replies.OrderId(orderid=order.id)
+        def work(desk: Desk) -> str:
+            return desk.cancel(who.user, own_order(desk, who, asked.orderid).id).id
+
+        return replies.OrderId(orderid=await self._paper.do(work))
 
     async def cancel_all(self, who: Identity, _asked: shapes.Account) -> replies.Cancelled:
-        cancelled = await self._paper.do(lambda desk: desk.cancel_all(who.user))
+        def work(desk: Desk) -> list[str]:
+            live = [order.id for order in visible(who, desk.orders(who.user)) if order.is_live]
+            return [desk.cancel(who.user, orderid).id for orderid in live]
+
+        cancelled = await self._paper.do(work)
         return replies.Cancelled(
             message=f"Canceled {len(cancelled)} orders. Failed to cancel 0 orders.",
             canceled_orders=cancelled,
@@ -209,14 +213,27 @@ class Orders:
         )
 
     async def close_position(self, who: Identity, asked: shapes.ClosePosition) -> replies.Closed:
-        orders = await self._paper.do(
-            lambda desk: desk.close_position(who.user, asked.exchange, asked.symbol, asked.product)
-        )
-        message = f"Closed {len(orders)} positions" if orders else "No open positions to close"
-        return replies.Closed(message=message, closed_positions=len(orders), orderids=orders)
+        def work(desk: Desk) -> tuple[int, list[str]]:
+            open_ones = [
+                position
+                for position in visible(who, desk.positions(who.user))
+                if position.quantity
+                and asked.exchange in {"", position.exchange}
+                and asked.symbol in {"", position.symbol}
+                and asked.product in {None, position.product}
+            ]
+            closing = [
+                desk.close_position(who.user, one.exchange, one.symbol, one.product)
+                for one in open_ones
+            ]
+            return len(closing), [orderid for orderids in closing for orderid in orderids]
+
+        closed, orderids = await self._paper.do(work)
+        message = f"Closed {closed} positions" if closed else "No open positions to close"
+        return replies.Closed(message=message, closed_positions=closed, orderids=orderids)
 
     async def status(self, who: Identity, asked: shapes.OneOrder) -> replies.OneOrder:
-        order = await self._paper.do(lambda desk: desk.order(who.user, asked.orderid))
+        order = await self._paper.do(lambda desk: own_order(desk, who, asked.orderid))
         return replies.OneOrder(data=order_data(order))
 
 
@@ -236,6 +253,13 @@ def order_request(
         strategy=strategy,
         ref=ref,
     )
+
+
+def own_order(desk: Desk, who: Identity, orderid: str) -> Order:
+    """An order of the account. Raises ApiError: on an exchange that the key may not have."""
+    order = desk.order(who.user, orderid)
+    check_exchange(who, order.exchange)
+    return order
 
 
 def net_quantity(desk: Desk, account: str, exchange: str, symbol: str, product: Product) -> int:

@@ -194,7 +194,13 @@ class GttBook(Request, kw_only=True):
 # --- our own paths ----------------------------------------------------------------------------
 
 
-class SetLimits(Request, kw_only=True):
+class Of(Request, kw_only=True):
+    """Of the key's own account; administrators may name another user's."""
+
+    user: Name = ""
+
+
+class SetLimits(Of, kw_only=True):
     """0 leaves a limit out; rupees."""
 
     max_loss: Price = 0.0
@@ -202,7 +208,7 @@ class SetLimits(Request, kw_only=True):
     max_orders_per_minute: Annotated[int, Meta(ge=0, le=100_000)] = 0
 
 
-class SetExitRule(Request, kw_only=True):
+class SetExitRule(Of, kw_only=True):
     """Stop, target and trailing stop of one position, in rupees; all 0 removes the rule."""
 
     symbol: Symbol
@@ -214,13 +220,13 @@ class SetExitRule(Request, kw_only=True):
     trail_from: Price = 1.0
 
 
-class KillSwitch(Request, kw_only=True):
+class KillSwitch(Of, kw_only=True):
     """An empty reason switches trading on again."""
 
     reason: Name
 
 
-class Audit(Request, kw_only=True):
+class Audit(Of, kw_only=True):
     last: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 

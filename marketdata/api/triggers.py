@@ -12,6 +12,7 @@ from identity.authority import Identity
 from marketdata.api import replies, shapes
 from marketdata.api.books import clock_text
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
+from marketdata.api.rights import check_exchange, visible
 from marketdata.market import Market
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
@@ -65,25 +66,29 @@ class Triggers:
             return desk.place_gtt(who.user, request)
 
         key = (asked.exchange, asked.symbol)
-        trigger_id = await self._paper.trade(self._market.allowed(who), [key], work)
+        trigger_id = await self._paper.trade(who, [key], work)
         return replies.TriggerId(trigger_id=trigger_id)
 
     async def modify(self, who: Identity, asked: shapes.ModifyGtt) -> replies.TriggerId:
         request = gtt_request(asked)
 
         def work(desk: Desk) -> str:
+            own_gtt(desk, who, asked.trigger_id)
             return desk.modify_gtt(who.user, asked.trigger_id, request).id
 
         key = (asked.exchange, asked.symbol)
-        trigger_id = await self._paper.trade(self._market.allowed(who), [key], work)
+        trigger_id = await self._paper.trade(who, [key], work)
         return replies.TriggerId(trigger_id=trigger_id)
 
     async def cancel(self, who: Identity, asked: shapes.OneGtt) -> replies.TriggerId:
-        gtt = await self._paper.do(lambda desk: desk.cancel_gtt(who.user, asked.trigger_id))
-        return replies.TriggerId(trigger_id=gtt.id)
+        def work(desk: Desk) -> str:
+            own_gtt(desk, who, asked.trigger_id)
+            return desk.cancel_gtt(who.user, asked.trigger_id).id
+
+        return replies.TriggerId(trigger_id=await self._paper.do(work))
 
     async def book(self, who: Identity, asked: shapes.GttBook) -> replies.GttBook:
-        gtts = await self._paper.do(lambda desk: desk.gtts(who.user))
+        gtts = visible(who, await self._paper.do(lambda desk: desk.gtts(who.user)))
         shown = [gtt for gtt in gtts if asked.status == "all" or gtt.status == "active"]
         shown.sort(key=lambda gtt: gtt.status != "active")
         return replies.GttBook(data=[self._data(who, gtt) for gtt in shown])
@@ -115,6 +120,13 @@ class Triggers:
             updated_at="",
             expires_at=clock_text(gtt.expires_ns),
         )
+
+
+def own_gtt(desk: Desk, who: Identity, trigger_id: str) -> None:
+    """Raises ApiError: one on an exchange that the key may not have."""
+    for gtt in desk.gtts(who.user):
+        if gtt.id == trigger_id:
+            check_exchange(who, gtt.exchange)
 
 
 def gtt_request(asked: shapes.GttFields) -> GttRequest:

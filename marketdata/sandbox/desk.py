@@ -229,6 +229,15 @@ class Desk:
         orders = self._do(lambda now: risk.kill(owner, reason, "client", now), account)
         return [order.id for order in orders]
 
+    def has_account(self, account: str) -> bool:
+        """Whether that user ever traded here, or looked."""
+        return account in self._engine.state.accounts
+
+    def note(self, account: str, action: str, detail: str) -> None:
+        """A line in the audit about what somebody else does to the account."""
+        audit = self._engine.state.audit
+        self._do(lambda now: audit(account, "client", action, detail=detail, now_ns=now), account)
+
     def audit(self, account: str, last: int = 100) -> list[AuditEntry]:
         """Who did what, the newest entries, oldest first."""
         return self._store.audit(account, last)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from identity.authority import Identity
 from marketdata.api import replies, shapes
 from marketdata.api.books import clock_text
-from marketdata.api.endpoint import Endpoint, Request, ours
+from marketdata.api.endpoint import Endpoint, ours
+from marketdata.api.rights import (
+    account_of,
+    check_account,
+    check_exchange,
+    note_administrator,
+    visible,
+    whole_account,
+)
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
 from marketdata.sandbox.model import ExitRule, Limits
@@ -20,7 +28,7 @@ class Risk:
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            ours("limits", "The account's limits", Request, replies.Limits, self.limits),
+            ours("limits", "The account's limits", shapes.Of, replies.Limits, self.limits),
             ours(
                 "limits/set",
                 "Replace the account's limits",
@@ -28,7 +36,9 @@ class Risk:
                 replies.Limits,
                 self.set_limits,
             ),
-            ours("exits", "Stops and targets of positions", Request, replies.ExitRules, self.exits),
+            ours(
+                "exits", "Stops and targets of positions", shapes.Of, replies.ExitRules, self.exits
+            ),
             ours(
                 "exits/set",
                 "Set or remove the stop, target or trailing stop of a position",
@@ -47,35 +57,51 @@ class Risk:
             ours(
                 "reset",
                 "Everything back to the starting capital",
-                Request,
+                shapes.Of,
                 replies.Paper,
                 self.reset,
             ),
         ]
 
-    async def limits(self, who: Identity, _asked: Request) -> replies.Limits:
-        return _limits(await self._paper.do(lambda desk: desk.limits(who.user)))
+    async def limits(self, who: Identity, asked: shapes.Of) -> replies.Limits:
+        user = account_of(who, asked.user)
+
+        def work(desk: Desk) -> Limits:
+            check_account(who, user, desk)
+            return desk.limits(user)
+
+        return _limits(await self._paper.do(work))
 
     async def set_limits(self, who: Identity, asked: shapes.SetLimits) -> replies.Limits:
+        user = whole_account(who, asked.user)
         limits = Limits(
-            account=who.user,
+            account=user,
             max_loss=to_micros(asked.max_loss),
             max_position_value=to_micros(asked.max_position_value),
             max_orders_per_minute=asked.max_orders_per_minute,
         )
 
         def work(desk: Desk) -> Limits:
+            note_administrator(who, user, desk, "limits")
             desk.set_limits(limits)
-            return desk.limits(who.user)
+            return desk.limits(user)
 
         return _limits(await self._paper.do(work))
 
-    async def exits(self, who: Identity, _asked: Request) -> replies.ExitRules:
-        return _exits(await self._paper.do(lambda desk: desk.exit_rules(who.user)))
+    async def exits(self, who: Identity, asked: shapes.Of) -> replies.ExitRules:
+        user = account_of(who, asked.user)
+
+        def work(desk: Desk) -> list[ExitRule]:
+            check_account(who, user, desk)
+            return desk.exit_rules(user)
+
+        return _exits(visible(who, await self._paper.do(work)))
 
     async def set_exit(self, who: Identity, asked: shapes.SetExitRule) -> replies.ExitRules:
+        user = account_of(who, asked.user)
+        check_exchange(who, asked.exchange)
         rule = ExitRule(
-            account=who.user,
+            account=user,
             exchange=asked.exchange,
             symbol=asked.symbol,
             product=asked.product,
@@ -86,17 +112,24 @@ class Risk:
         )
 
         def work(desk: Desk) -> list[ExitRule]:
+            note_administrator(who, user, desk, "exit rule")
             desk.set_exit_rule(rule)
-            return desk.exit_rules(who.user)
+            return desk.exit_rules(user)
 
-        return _exits(await self._paper.do(work))
+        return _exits(visible(who, await self._paper.do(work)))
 
     async def kill(self, who: Identity, asked: shapes.KillSwitch) -> replies.Killed:
-        orders = await self._paper.do(lambda desk: desk.kill_switch(who.user, asked.reason))
-        return replies.Killed(orderids=orders)
+        user = whole_account(who, asked.user)
+
+        def work(desk: Desk) -> list[str]:
+            note_administrator(who, user, desk, "kill switch")
+            return desk.kill_switch(user, asked.reason)
+
+        return replies.Killed(orderids=await self._paper.do(work))
 
     async def audit(self, who: Identity, asked: shapes.Audit) -> replies.Audit:
-        entries = await self._paper.do(lambda desk: desk.audit(who.user, asked.last))
+        user = whole_account(who, asked.user)
+        entries = await self._paper.do(lambda desk: desk.audit(user, asked.last))
         return replies.Audit(
             data=[
                 replies.AuditData(
@@ -111,8 +144,14 @@ class Risk:
             ]
         )
 
-    async def reset(self, who: Identity, _asked: Request) -> replies.Paper:
-        await self._paper.do(lambda desk: desk.reset(who.user))
+    async def reset(self, who: Identity, asked: shapes.Of) -> replies.Paper:
+        user = whole_account(who, asked.user)
+
+        def work(desk: Desk) -> None:
+            note_administrator(who, user, desk, "reset")
+            desk.reset(user)
+
+        await self._paper.do(work)
         return replies.Paper()
 
 
