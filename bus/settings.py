@@ -200,10 +200,13 @@ class ProxyBootstrap(Struct, frozen=True, kw_only=True):
 class MarketDataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[marketdata]`: last values, and the HTTP API."""
 
-    #: Loopback only.
     host: str = "127.0.0.1"
     #: 0: the kernel chooses.
     port: Port = 8766
+    #: Names under which clients may address it; addresses and loopback always do.
+    hosts: list[str] = []
+    #: Said in words: listen for other machines; keys and prices travel in clear text.
+    allow_insecure_remote: bool = False
     #: Forget an instrument that had no tick for this long, in seconds.
     forget_after_s: PositiveSeconds = 86400.0
     #: An instrument without a tick for so long is stale while its exchange trades, in seconds.

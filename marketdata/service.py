@@ -72,9 +72,8 @@ class MarketDataService:
         self._paper = Paper(self._market, self._asking)
         self._announcer = Announcer(host)
         self._keeper = Keeper(host, told, self._paper, self._announcer)
-        self._door = Door(
-            self._identities.authority, told.access.limits, host.clock, [self._settings.host]
-        )
+        hosts = [self._settings.host, *self._settings.hosts]
+        self._door = Door(self._identities.authority, told.access.limits, host.clock, hosts)
         self._server = Server(application(self._endpoints(), self._door))
         self._chores: asyncio.Task[None] | None = None
         self._turn: asyncio.Handle | None = None

@@ -15,6 +15,7 @@ from websockets.protocol import State
 
 from bus.messages import ClientStatus
 from identity.authority import Identity
+from identity.headers import address_key
 from proxy.desk import Desk
 from proxy.guarded import GuardedConnection
 from proxy.moving.crossing import Crossing
@@ -153,12 +154,11 @@ class Client:
     def status(self, now: float) -> ClientStatus:
         """What `status --clients` shows of it."""
         identity, outlet = self.session.identity, self._outlet
-        address = self._connection.remote_address
         return ClientStatus(
             id=str(self._connection.id),
             key="" if identity is None else identity.name,
             user="" if identity is None else identity.user,
-            address=f"{address[0]}:{address[1]}" if address else "",
+            address=self._address,
             profile=self.session.profile.name,
             connected_s=round(now - self._connected_at, 3),
             subscriptions=self.session.subscriptions,
@@ -168,6 +168,14 @@ class Client:
             conflated=self._pacer.conflated,
             dropped=outlet.dropped,
         )
+
+    @property
+    def _address(self) -> str:
+        """Where it is; behind a reverse proxy that is believed, without its port."""
+        peer, counted = self._connection.remote_address, self._connection.address
+        if peer and counted == address_key(peer[0]):
+            return f"{peer[0]}:{peer[1]}"
+        return counted
 
     def __str__(self) -> str:
         identity = self.session.identity

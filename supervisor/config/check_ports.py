@@ -70,10 +70,10 @@ def _metrics(config: Config, metrics: MetricsSettings) -> Iterator[str]:
 
 def _marketdata(config: Config) -> Iterator[str]:
     host, port = config.marketdata.host, config.marketdata.port
-    if host not in _LOOPBACK:
+    if host not in _LOOPBACK and not config.marketdata.allow_insecure_remote:
         yield (
             f"marketdata.host: {host!r} is reachable from other machines, and keys would travel "
-            "in clear text; use 127.0.0.1"
+            "in clear text; use 127.0.0.1 behind a TLS proxy, or write allow_insecure_remote = true"
         )
     if port and port == config.proxy.port:
         yield f"marketdata.port: {port} is the proxy's, too; give one of them another"

@@ -64,6 +64,13 @@ def test_other_machines_need_tls_or_words(load, tmp_path, host):
     assert loaded.proxy.tls_key == str(tmp_path / "k.pem")
 
 
+def test_the_http_api_for_other_machines_needs_words(load):
+    told = problems(load, '[marketdata]\nhost = "0.0.0.0"\n')
+    assert told.startswith("marketdata.host: '0.0.0.0' is reachable from other machines")
+    loaded = load('[marketdata]\nhost = "0.0.0.0"\nallow_insecure_remote = true\n')
+    assert loaded.marketdata.host == "0.0.0.0"
+
+
 def test_variable_that_docker_images_set_is_refused_like_the_key(load):
     assert "reachable" in problems(load, "", {"WEBSOCKET_HOST": "0.0.0.0"})
     loaded = load(
