@@ -182,13 +182,19 @@ class Subscriber:
             if feed.entry.adapter == adapter:
                 feed.unsubscribe(topic)
 
-    def remember(self, frames: Iterable[Frame]) -> None:
-        """Another consumer delivered these, last of their topics, before this one wanted them:
-        a session that is greeted with one of them tells nothing new."""
+    def remember(self, adapter: str, frames: Iterable[Frame]) -> None:
+        """Another consumer delivered these of an adapter, last of their topics, before this one
+        wanted them: a session that is greeted with one of them tells nothing new."""
+        newest = 0
         for frame in frames:
-            if self._last.setdefault(frame.topic, frame) is frame:
-                for joint in self._splices.values():
-                    joint.splice.remember(frame)
+            newest = max(newest, frame.generation)
+            joint = self._splices.get(adapter)
+            if self._last.setdefault(frame.topic, frame) is frame and joint is not None:
+                joint.splice.remember(frame)
+        living = [generation for name, generation in self._feeds if name == adapter]
+        self._known.add(adapter)
+        if living and newest < min(living) and adapter not in self._splices:
+            self._resume(adapter, min(living))  # theirs ended before we came
 
     def close(self) -> None:
         if self._splicer is not None:
@@ -291,12 +297,19 @@ class Subscriber:
             joint.splice.follow(entry.generation)
             joint.alone_since, joint.awaits_first = None, False
         elif entry.adapter in self._known:
-            splice = Splice(entry.generation, self._last, resumed=True)
-            joint = self._splices[entry.adapter] = Joint(splice)
-            joint.awaits_first = True
+            self._resume(entry.adapter, entry.generation)
         else:
             self._known.add(entry.adapter)
             return
+        self._look_after_splices()
+
+    def _resume(self, adapter: str, generation: int) -> None:
+        """A generation begins when the one before it has ended."""
+        joint = self._splices[adapter] = Joint(Splice(generation, self._last, resumed=True))
+        joint.awaits_first = True
+        self._look_after_splices()
+
+    def _look_after_splices(self) -> None:
         if self._splicer is None or self._splicer.done():
             self._splicer = asyncio.get_running_loop().create_task(self._tick())
 

@@ -25,7 +25,7 @@ class Bus(Protocol):
 
     def unsubscribe(self, adapter: str, topic: bytes) -> None: ...
 
-    def remember(self, frames: Iterable[Frame]) -> None: ...
+    def remember(self, adapter: str, frames: Iterable[Frame]) -> None: ...
 
 
 class _Want(Struct):
@@ -69,7 +69,13 @@ class Demand:
     def remember(self, frames: Iterable[Frame]) -> None:
         """Another process delivered these to clients that come here, before it was asked for
         their topics here."""
-        self._bus.remember(frames)
+        by_adapter: dict[str, list[Frame]] = {}
+        for frame in frames:
+            want = self._wants.get(frame.topic + NUL)
+            if want is not None:
+                by_adapter.setdefault(want.adapter, []).append(frame)
+        for adapter, its in by_adapter.items():
+            self._bus.remember(adapter, its)
 
     def verdict(self, topic: bytes) -> Verdict | None:
         """What the adapter said; None while it has not, or nobody wants the topic."""

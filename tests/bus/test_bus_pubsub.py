@@ -288,11 +288,30 @@ def test_what_another_consumer_delivered_is_no_news_from_a_new_session():
         subscriber.follow([entry(old), entry(new)])
         await until(lambda: old.demands and new.demands)
         elsewhere = Frame(SBIN.wire[:-1], Kind.TICK, 0, 1, 1, 0, b'{"volume":1}')
-        subscriber.remember([elsewhere])
+        subscriber.remember("zerodha", [elsewhere])
         for payload in (b'{"volume":1}', b'{"volume":2}'):
             new.publish(SBIN.wire, payload, 0)
         await asyncio.sleep(0.02)
         subscriber.follow([entry(new)])
+        assert [f.payload for f in subscriber.got] == [b'{"volume":2}']
+
+    on_bench(scenario)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_session_after_the_one_that_another_consumer_saw_end_is_known_by_its_greeting(is_there):
+    async def scenario(bench):
+        new, subscriber = bench.publisher(2), bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        if is_there:
+            subscriber.follow([entry(new)])
+        elsewhere = Frame(SBIN.wire[:-1], Kind.TICK, 0, 1, 1, 0, b'{"volume":1}')
+        subscriber.remember("zerodha", [elsewhere])
+        subscriber.follow([entry(new)])
+        await until(lambda: new.demands)
+        for volume in (1, 1, 2):  # the greeting, the greeting in its mode, and a tick
+            new.publish(SBIN.wire, b'{"volume":%d}' % volume, 0)
+        await until(lambda: subscriber.got)
         assert [f.payload for f in subscriber.got] == [b'{"volume":2}']
 
     on_bench(scenario)

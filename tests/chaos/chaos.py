@@ -213,12 +213,16 @@ class Chaos:
         with contextlib.suppress(StreamError):
             if isinstance(self._ask(request), Refused):
                 return
+        told = []
         deadline = time.monotonic() + BACK_S
         while time.monotonic() < deadline:
             with contextlib.suppress(StreamError):
-                if self._ask(ProgressRequest(name)).over:
+                progress = self._ask(ProgressRequest(name))
+                told = progress.lines
+                if progress.over:
                     return
             time.sleep(0.05)
+        self._break(f"not over after {BACK_S:.0f} s: {request!r}: {told}")
 
     def _renew(self, adapter):
         self._tokens += 1
@@ -279,9 +283,12 @@ class Chaos:
         if not all(process.state == "running" for process in processes):
             return False
         for process in processes:
-            if process.generation < self._generations.get(process.name, 0):
-                self._break(f"{process.name} went back to generation {process.generation}")
-            self._generations[process.name] = process.generation
+            # A standby that takes over may be the older one of the two.
+            standby = process.standby.generation if process.standby is not None else 0
+            newest = max(process.generation, standby)
+            if newest < self._generations.get(process.name, 0):
+                self._break(f"{process.name} went back to generation {newest}")
+            self._generations[process.name] = newest
         pids = [process.pid for process in processes]
         if len(set(pids)) != len(pids):
             self._break(f"two names for one process: {pids}")
@@ -311,8 +318,8 @@ class Chaos:
             "processes": len([p for p in mine if p.status() != psutil.STATUS_ZOMBIE]),
             "zombies": sum(p.status() == psutil.STATUS_ZOMBIE for p in mine),
             "listening ports": listening,
-            "files": sum(
-                1
+            "files": sorted(
+                file.name
                 for file in self._system.folder.rglob("*")
                 if file.is_file() and file.parent.name not in {"instruments", "logs"}
             ),
@@ -343,6 +350,9 @@ class Chaos:
             unexplained = [e for e in tally.missed if not self._is_explained(name, e, "disturbs")]
             if unexplained:
                 self._break(f"{name}: missed, undisturbed: {self._told(unexplained[0])}")
+        new_files = set(self._after.pop("files")) - set(self._before.pop("files"))
+        if new_files:
+            self._break(f"left behind: {', '.join(new_files)}")
         for what, count in self._before.items():
             result.leaks[what] = (count, self._after[what])
             if self._after[what] > count:

@@ -191,8 +191,8 @@ class FakeBus:
         self.wanted = {}
         self.remembered = []
 
-    def remember(self, frames):
-        self.remembered += frames
+    def remember(self, adapter, frames):
+        self.remembered += [(adapter, frame) for frame in frames]
 
     def subscribe(self, adapter, topic):
         assert topic not in self.wanted
