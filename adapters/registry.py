@@ -24,6 +24,7 @@ _BUILT_IN: Final = {
     "dhan": "adapters.dhan",
     "dhan_sandbox": "adapters.dhan_sandbox",
     "fyers": "adapters.fyers",
+    "nats": "bridge.remote",
     "nubra": "adapters.nubra",
     "replay": "recording.replay",
     "upstox": "adapters.upstox",

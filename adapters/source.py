@@ -123,10 +123,15 @@ class Source(Struct, frozen=True, kw_only=True):
     orders: bool = False
     #: Whether two generations may bring ticks at once, so that a restart is a hand-over.
     may_overlap: bool
-    #: Whether `Outflow.relay` waits for the slowest consumer in place of losing its ticks.
-    lossless: bool = False
+    #: Whether `Outflow.relay` waits for the slowest consumer in place of losing its ticks;
+    #: asked of the options where they decide.
+    lossless: bool | Callable[[Any], bool] = False
     #: Makes the driver; the second argument is a struct of `options`.
     driver: Callable[[Outflow, Any], Driver]
+
+    def is_lossless(self, options: Struct) -> bool:
+        """Whether a driver with these options waits for its consumers."""
+        return self.lossless(options) if callable(self.lossless) else self.lossless
 
     def missing(self, credentials: Mapping[str, Secret]) -> list[str]:
         """The credentials that are needed and not there, or empty."""

@@ -46,7 +46,9 @@ class SourceService:
         self._work: asyncio.Task[None] | None = None
         try:
             source.require(self._credentials)
-            self._driver: Driver = source.driver(self, source.read(boot.adapter.options))
+            options = source.read(boot.adapter.options)
+            self._lossless = source.is_lossless(options)
+            self._driver: Driver = source.driver(self, options)
         except AdapterError as error:
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
 
@@ -63,7 +65,7 @@ class SourceService:
         except AdapterError as error:
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
         self._publisher = publisher_for(
-            self._host, self._lane_mib, self._driver_demanded, lossless=self._source.lossless
+            self._host, self._lane_mib, self._driver_demanded, lossless=self._lossless
         )
         self._publish_state()
         self._work = asyncio.create_task(self._driver.run())

@@ -54,5 +54,6 @@ CONSUMERS: Final = (
         "recording",
         lambda config, *_: config.recorder if config.recorder.enabled else None,
     ),
+    Consumer("bridge", "bridge", lambda config, *_: config.nats if config.nats.enabled else None),
     Consumer("tap", "proxy.tap", lambda config, *_: config.tap if config.tap.enabled else None),
 )

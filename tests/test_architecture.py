@@ -10,6 +10,7 @@ ALLOWED = {
     "bus": set(),
     "console": {"adapters", "bus", "identity"},
     "adapters": {"bus"},
+    "bridge": {"adapters", "bus"},
     "identity": {"bus"},
     "marketdata": {"bus", "identity"},
     "proxy": {"bus", "identity"},

@@ -63,12 +63,22 @@ def _recorder(stats: Stats) -> str:
     return f"{told}; the disk refuses: {trouble}" if trouble else told
 
 
+def _bridge(stats: Stats) -> str:
+    told = (
+        f"{_n(stats, 'bridged_total')} messages, {_n(stats, 'sites')} sites, "
+        f"{_n(stats, 'waiting')} waiting, {_n(stats, 'lost_total')} lost"
+    )
+    trouble = stats.get("nats_detail")
+    return f"{told}; {trouble}" if trouble else told
+
+
 def _tap(stats: Stats) -> str:
     return f"{_n(stats, 'published_total')} ticks published"
 
 
 _WORDS: Final[dict[Role, Callable[[Stats], str]]] = {
     "adapter": _adapter,
+    "bridge": _bridge,
     "marketdata": _marketdata,
     "proxy": _proxy,
     "recorder": _recorder,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 
 import msgspec
@@ -20,6 +20,7 @@ from supervisor.config.schema import NAMED_SECTIONS, Config
 #: Names of processes that adapters and simulators cannot take.
 RESERVED_NAMES: Final = frozenset({"supervisor", *get_args(Role)} - {"adapter", "simulator"})
 _PROXY_WORKER: Final = re.compile(r"proxy-\d+")
+_STREAM_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def unknown_keys(
@@ -111,6 +112,7 @@ def names(config: Config) -> Iterator[str]:
 
 def values(config: Config) -> Iterator[str]:
     yield from _recorder(config)
+    yield from _nats(config)
     yield from _routing(config)
     for name, adapter in config.adapters.items():
         for key in ("url", "instruments"):
@@ -142,14 +144,37 @@ def _routing(config: Config) -> Iterator[str]:
 
 
 def _recorder(config: Config) -> Iterator[str]:
-    for name in config.recorder.adapters:
+    recorder = config.recorder
+    yield from _instruments("recorder", recorder.adapters, recorder.symbols, config)
+    if recorder.budget_mb < 2 * recorder.segment_mb:
+        yield "recorder.budget_mb: must have room for two segments of recorder.segment_mb"
+
+
+def _nats(config: Config) -> Iterator[str]:
+    nats = config.nats
+    yield from _instruments("nats", nats.adapters, nats.symbols, config)
+    if not nats.servers:
+        yield "nats.servers: name one at least, like nats://127.0.0.1:4222"
+    if bool(nats.certificate_file) != bool(nats.key_file):
+        missing = "key_file" if nats.certificate_file else "certificate_file"
+        yield f"nats.{missing}: a certificate needs its key and a key its certificate"
+    if nats.dedupe_s > nats.max_age_s:
+        yield "nats.dedupe_s: NATS wants it no longer than nats.max_age_s"
+    for name in nats.mirrors:
+        if not _STREAM_NAME.fullmatch(name) or name == nats.stream:
+            yield f"nats.mirrors.{name}: a stream's name, and another than nats.stream"
+
+
+def _instruments(
+    section: str, adapters: Iterable[str], symbols: Iterable[str], config: Config
+) -> Iterator[str]:
+    """What a consumer of the bus asks for by itself."""
+    for name in adapters:
         if name not in config.adapters:
-            yield f"recorder.adapters: no [adapters.{name}] in this file"
-    for text in config.recorder.symbols:
+            yield f"{section}.adapters: no [adapters.{name}] in this file"
+    for text in symbols:
         exchange, _, symbol = text.partition(":")
         try:
             check_instrument(exchange, symbol)
         except TopicError as error:
-            yield f"recorder.symbols: {text!r} is not EXCHANGE:SYMBOL: {error}"
-    if config.recorder.budget_mb < 2 * config.recorder.segment_mb:
-        yield "recorder.budget_mb: must have room for two segments of recorder.segment_mb"
+            yield f"{section}.symbols: {text!r} is not EXCHANGE:SYMBOL: {error}"

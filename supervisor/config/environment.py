@@ -35,8 +35,7 @@ OPENALGO_VARIABLES: Final = {
 #: Sections whose keys may be set by `OPENALGO_STREAM_<SECTION>_<KEY>`.
 _SECTIONS: Final = (
     *("supervisor", "paths", "proxy", "marketdata", "sandbox", "tap", "recorder", "console"),
-    "metrics",
-    *("limits", "openalgo", "jwt"),
+    *("metrics", "nats", "limits", "openalgo", "jwt"),
 )
 _YES_NO: Final = {"true": True, "false": False, "1": True, "0": False}
 

@@ -10,6 +10,7 @@ import msgspec
 
 from bus.access import JwtSettings, OpenAlgoSettings
 from bus.secret import Secret
+from bus.settings import NatsSettings
 from supervisor.config import openalgo
 from supervisor.config.schema import Config, PathSettings
 from supervisor.paths import default_state
@@ -66,6 +67,7 @@ def resolve(
             config.metrics,
             token=_credential(config.metrics.token, "metrics.token", base, environ, problems),
         ),
+        nats=_nats(config.nats, base, environ, problems),
         openalgo=openalgo_settings(config, base, environ, problems),
         jwt=_jwt(config.jwt, base, environ, problems),
     )
@@ -96,6 +98,22 @@ def openalgo_settings(
             if openalgo.login_user(value) is not None
         ]
     return completed
+
+
+def _nats(
+    nats: NatsSettings, base: Path, environ: Mapping[str, str], problems: list[str]
+) -> NatsSettings:
+    if not nats.enabled:
+        return nats
+    files = {
+        key: _file(getattr(nats, key), f"nats.{key}", base, problems)
+        for key in ("ca_file", "certificate_file", "key_file")
+    }
+    secrets = {
+        key: _credential(getattr(nats, key), f"nats.{key}", base, environ, problems)
+        for key in ("password", "token", "nkey", "creds")
+    }
+    return msgspec.structs.replace(nats, **files, **secrets)
 
 
 def _jwt(

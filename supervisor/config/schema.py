@@ -16,6 +16,7 @@ from bus.settings import (
     MarketDataSettings,
     MarketSettings,
     MetricsSettings,
+    NatsSettings,
     Positive,
     PositiveSeconds,
     ProxySettings,
@@ -66,6 +67,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bus: BusSettings = BusSettings()
     tap: TapSettings = TapSettings()
     recorder: RecorderSettings = RecorderSettings()
+    nats: NatsSettings = NatsSettings()
     console: ConsoleSettings = ConsoleSettings()
     metrics: MetricsSettings = MetricsSettings()
     adapters: dict[str, AdapterSettings] = {}

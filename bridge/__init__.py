@@ -1,0 +1,9 @@
+"""More than one machine: the bus in a NATS JetStream stream, and a stream as an adapter.
+
+    machine A                                        NATS            machine B
+    adapters --> bus --> bridge ----- ticks ------> stream ----> adapter (broker = "nats") --> bus
+                    ^------ demand, with leases -- core NATS <------'
+
+`service` is the bridge's process, `remote` the source; both rest on the pure `subjects`,
+`stamps`, `outbox`, `inlet` and `demand`. docs/scaling.md says what to build with them.
+"""
