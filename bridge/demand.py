@@ -26,7 +26,8 @@ class Word(Struct, frozen=True, kw_only=True):
     version: int
     want: list[str] = []
     leave: list[str] = []
-    #: More of the same life follows before it counts.
+    #: The first part of a life, and whether more of it follows before it counts.
+    begins: bool = False
     more: bool = False
 
 
@@ -112,6 +113,7 @@ class SiteDemand:
             version=self._version + changed,
             want=want,
             leave=leave,
+            begins=self._version == 0,
             more=more,
         )
 
@@ -152,7 +154,7 @@ class Leases:
         """Whether this could be followed, and what it changes."""
         lease = self._leases.get(word.site)
         fresh = lease is None or word.life != lease.life
-        if fresh and word.version != 1 and not self._continues(lease, word):
+        if fresh and not word.begins and not self._continues(lease, word):
             return False, []
         if lease is None:
             lease = self._leases[word.site] = _Lease()

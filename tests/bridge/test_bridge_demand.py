@@ -82,7 +82,7 @@ TestConversation.settings = settings(max_examples=40, stateful_step_count=40)
 def test_a_site_that_is_silent_ends_with_its_lease_and_no_other_does():
     leases = Leases(60.0)
     for site, topic in (("pune", "a"), ("delhi", "a"), ("delhi", "b")):
-        leases.hear(Word(site=site, life=f"{site}{topic}", version=1, want=[topic]), 0.0)
+        leases.hear(Word(site=site, life=f"{site}{topic}", version=1, want=[topic], begins=True), 0.0)
     assert leases.topics == {"a", "b"}
     leases.hear(Word(site="pune", life="punea", version=1), 50.0)
     assert leases.expire(60.0) == (["delhi"], [("b", False)])
@@ -93,7 +93,7 @@ def test_a_site_that_is_silent_ends_with_its_lease_and_no_other_does():
 
 def test_nobody_is_given_up_for_the_time_in_which_nobody_could_be_heard():
     leases = Leases(60.0)
-    leases.hear(Word(site="pune", life="1", version=1, want=["a"]), 0.0)
+    leases.hear(Word(site="pune", life="1", version=1, want=["a"], begins=True), 0.0)
     leases.extend(1000.0)
     assert leases.expire(1059.0) == ([], [])
     assert leases.expire(1060.0)[0] == ["pune"]
