@@ -82,7 +82,9 @@ TestConversation.settings = settings(max_examples=40, stateful_step_count=40)
 def test_a_site_that_is_silent_ends_with_its_lease_and_no_other_does():
     leases = Leases(60.0)
     for site, topic in (("pune", "a"), ("delhi", "a"), ("delhi", "b")):
-        leases.hear(Word(site=site, life=f"{site}{topic}", version=1, want=[topic], begins=True), 0.0)
+        leases.hear(
+            Word(site=site, life=f"{site}{topic}", version=1, want=[topic], begins=True), 0.0
+        )
     assert leases.topics == {"a", "b"}
     leases.hear(Word(site="pune", life="punea", version=1), 50.0)
     assert leases.expire(60.0) == (["delhi"], [("b", False)])
