@@ -218,8 +218,9 @@ class Client:
         To be called while it is paused, with a descriptor of its socket kept open. None: it is
         about to end.
         """
-        connection, unsent_bytes = self._connection, unsent(self._connection.transport)
-        if not self.may_move or unsent_bytes is None:
+        connection = self._connection
+        unsent_bytes = unsent(connection.transport) if self.may_move else None
+        if unsent_bytes is None:
             return None
         session, outlet, in_hand = self.session, self._outlet, self._pause.in_hand
         messages = connection.waiting_frames()

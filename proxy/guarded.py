@@ -49,6 +49,8 @@ class GuardedConnection(ServerConnection):
         self.door = door
         self._resume = resume
         self.address = ""
+        #: Kept, as a TLS transport that is lost cannot tell.
+        self._is_tls = False
         self.on_flood: Callable[[], None] = self._abort
         limits = door.limits
         self._bucket = Bucket(limits.messages_per_s, limits.message_burst)
@@ -61,6 +63,7 @@ class GuardedConnection(ServerConnection):
         self._opening = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._is_tls = transport.get_extra_info("ssl_object") is not None
         if self._resume is None:
             super().connection_made(transport)
             self.door.arrived(self)
@@ -78,6 +81,8 @@ class GuardedConnection(ServerConnection):
         super().data_received(data)
         if self._opening and self.request is not None:
             self._opening.clear()
+        if self.transport.is_closing():
+            return
         if self.transport.get_write_buffer_size() > self._max_unread:
             self.door.counts.unread_closed += 1
             self.transport.abort()
@@ -120,8 +125,7 @@ class GuardedConnection(ServerConnection):
     @property
     def is_plain(self) -> bool:
         """Whether all there is to it is its bytes: no TLS session, no compression's dictionary."""
-        is_tls = self.transport.get_extra_info("ssl_object") is not None
-        return not is_tls and not self.protocol.extensions
+        return not self._is_tls and not self.protocol.extensions
 
     @property
     def may_yet_move(self) -> bool:

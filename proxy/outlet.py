@@ -46,8 +46,12 @@ class Outlet:
 
     @property
     def waiting(self) -> int:
-        """Bytes that the client has yet to take from us; the kernel's buffers come on top."""
-        return self._transport.get_write_buffer_size()
+        """Bytes that the client has yet to take from us; the kernel's buffers come on top.
+
+        None of a connection that is ending: a TLS transport that was closed twice cannot tell.
+        """
+        transport = self._transport
+        return 0 if transport.is_closing() else transport.get_write_buffer_size()
 
     def write(self, data: bytes, messages: int) -> None:
         """Never blocks, never raises; a client that is leaving gets nothing more."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import os
 import ssl
 
 import pytest
+from certificates import issue, settings, trusting
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bus.access import AccessSettings, LimitSettings
 from bus.exits import Exit
@@ -22,49 +19,11 @@ from proxy.tls import Certificate, TlsError
 PING = {"action": "ping"}
 
 
-def issue(folder, name, *, password=None):
-    """A self-signed pair of files; its serial number."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encryption = (
-        serialization.BestAvailableEncryption(password)
-        if password
-        else serialization.NoEncryption()
-    )
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return certificate.serial_number
-
-
 @pytest.fixture
 def files(tmp_path):
     folder = tmp_path / "tls"
     folder.mkdir()
     return folder
-
-
-def settings(folder):
-    return {"tls_certificate": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
-
-
-def trusting(folder):
-    context = ssl.create_default_context(cafile=str(folder / "cert.pem"))
-    context.check_hostname = False
-    return context
 
 
 def serial(client):
@@ -171,3 +130,21 @@ def test_stamp_sees_a_file_replaced_within_one_clock_tick(files):
         os.utime(files / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     certificate.look()
     assert certificate.reloads_total == 1
+
+
+def test_status_of_a_connection_that_has_just_ended_is_told(proxy_bench, files):
+    """asyncio's TLS transports forget all they know when they are closed twice."""
+    issue(files, "a")
+
+    async def scenario():
+        async with proxy_bench(**settings(files)) as bench:
+            await bench.client("alice", ssl=trusting(files))
+            [client] = bench.service._server.clients
+            for _ in range(2):
+                client.connection.transport.close()
+            [status] = bench.service.clients()[0]
+            assert status.address.startswith("127.0.0.1:")
+            assert status.queue_bytes == 0
+            client.look(bench.service._host.clock.monotonic())
+
+    asyncio.run(scenario())
