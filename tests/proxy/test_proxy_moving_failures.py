@@ -7,13 +7,13 @@ import socket
 
 import pytest
 from certificates import issue, settings, trusting
+from proxy.moving.link import close_all
 from successor import Successor
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.protocol import State
 
 from bus.passing import can_pass_sockets
 from proxy.moving import departure as departing
-from proxy.moving.link import close_all
 from proxy.moving.messages import Commit, Listener, Offer, Positions, Wanted
 
 pytestmark = pytest.mark.skipif(not can_pass_sockets(), reason="no SCM_RIGHTS here")
