@@ -7,11 +7,11 @@ import socket
 
 import pytest
 from certificates import issue, settings, trusting
-from proxy.moving.link import close_all
 from successor import Successor
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.protocol import State
 
+from bus.link import close_all
 from bus.passing import can_pass_sockets
 from proxy.moving import departure as departing
 from proxy.moving.messages import Commit, Listener, Offer, Positions, Wanted
