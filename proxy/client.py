@@ -172,7 +172,7 @@ class Client:
     @property
     def _address(self) -> str:
         """Where it is; behind a reverse proxy that is believed, without its port."""
-        peer, counted = self._connection.remote_address, self._connection.address
+        peer, counted = self._connection.peer, self._connection.address
         if peer and counted == address_key(peer[0]):
             return f"{peer[0]}:{peer[1]}"
         return counted

@@ -49,7 +49,9 @@ class GuardedConnection(ServerConnection):
         self.door = door
         self._resume = resume
         self.address = ""
-        #: Kept, as a TLS transport that is lost cannot tell.
+        #: The other end's address, and whether it speaks TLS. Kept, as a TLS transport that is
+        #: lost cannot tell.
+        self.peer: Any = None
         self._is_tls = False
         self.on_flood: Callable[[], None] = self._abort
         limits = door.limits
@@ -63,6 +65,7 @@ class GuardedConnection(ServerConnection):
         self._opening = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.peer = transport.get_extra_info("peername")
         self._is_tls = transport.get_extra_info("ssl_object") is not None
         if self._resume is None:
             super().connection_made(transport)
