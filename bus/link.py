@@ -70,6 +70,11 @@ class Link(Generic[M]):
         """Whether nothing that is said arrives any more."""
         return self._closed
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was said is on its way: its descriptors may be closed."""
+        return self._closed or not self._sending
+
     def say(self, message: Struct, descriptors: Sequence[int] = ()) -> None:
         """Send it, as soon as the other end has room; the descriptors stay the caller's."""
         if self._closed:

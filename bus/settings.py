@@ -152,7 +152,8 @@ class AdapterEntry(Struct, frozen=True):
 
 
 class TakeOver(Struct, frozen=True):
-    """What a new generation of the proxy is told: it gets its port and clients from the old one.
+    """What a new generation of the proxy or of the market-data service is told: it gets its port
+    and clients from the old one.
 
     `path` is a Unix socket on which it awaits the old one, `endpoint` the address served.
     """
@@ -286,6 +287,7 @@ class MarketDataBootstrap(Struct, frozen=True, kw_only=True):
     access: AccessSettings = AccessSettings()
     #: The instance's state directory.
     state: str = ""
+    takeover: TakeOver | None = None
     sandbox: SandboxSettings = SandboxSettings()
     #: Whose instruments can be traded on paper until the bus says who is there, best first.
     adapters: list[str] = []

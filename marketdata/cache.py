@@ -132,8 +132,19 @@ class LastValues:
         """When the newest of all ticks was received; None before the first."""
         return max((entry.received_ns for entry in self if entry.frames), default=None)
 
+    def restore(self, frames: Iterable[Frame]) -> None:
+        """Take over what another cache has (`frames`), where nothing newer has come here."""
+        for frame in frames:
+            if frame.topic in self._topics:
+                continue
+            tick = self.put(frame)
+            self.ticks_total -= 1
+            if tick is not None:
+                kept = tick.entry.frames.values()
+                tick.entry.received_ns = max(one.received_ns for one in kept)
+
     def frames(self) -> list[Frame]:
-        """Everything, oldest first: what another cache takes with `put` to be equal."""
+        """Everything, oldest first: what another cache takes with `restore` to be equal."""
         frames = [frame for entry in self for frame in entry.frames.values()]
         return sorted(frames, key=lambda frame: frame.received_ns)
 

@@ -122,6 +122,14 @@ class Holds:
     def accepted(self, topic: str) -> None:
         self._refusals.pop(topic.encode() + NUL, None)
 
+    def leased(self) -> list[tuple[Wanted, float]]:
+        """What is held by leases, and until when; monotonic seconds."""
+        return [(wanted, lease.until) for wanted, lease in self._leases.items()]
+
+    def refusals(self) -> list[Rejected]:
+        """What adapters said against topics."""
+        return [refusal for refusal, _ in self._refusals.values()]
+
     def refusal(self, wanted: Wanted) -> Rejected | None:
         """What the adapter said against a topic. Raises TopicError: there is no such topic."""
         refusal = self._refusals.get(wanted.wire)

@@ -59,10 +59,15 @@ class Keeper:
         """What was asked is done and durable, and the file is free, when this comes back."""
         if self._task is not None:
             self._task.cancel()
+            self._task = None
         self._paper.close()
         if self._runner is not None:
             await self._runner.stop()
             self._runner = None
+
+    @property
+    def is_started(self) -> bool:
+        return self._task is not None
 
     def follow(self, adapters: Sequence[str]) -> None:
         """These adapters have instruments; the first that has one says what it is."""

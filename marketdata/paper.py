@@ -13,7 +13,8 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from bus.topics import Mode
+from bus.frames import Frame
+from bus.topics import Mode, broker_word
 from identity.authority import Identity
 from marketdata.api.endpoint import ApiError
 from marketdata.api.rights import check_exchange
@@ -25,6 +26,7 @@ from marketdata.market import Market
 from marketdata.sandbox.desk import Desk
 from marketdata.sandbox.model import NotFound, Rejection, SandboxError
 from marketdata.sandbox.quote import Data, decode
+from marketdata.sandbox.runner import MAX_WAITING_TICKS
 from marketdata.sources import Sources
 
 T = TypeVar("T")
@@ -67,26 +69,61 @@ class Paper:
         self._ordered: dict[tuple[str, str], float] = {}
         self._wanted: frozenset[tuple[str, str]] = frozenset()
         self._instruments: set[tuple[str, str]] = set()
+        #: While the desk is another process's: the ticks that it will need here, and of which
+        #: topics that process has told it already up to where (generation, sequence).
+        self._kept: list[Tick] | None = None
+        self._after: dict[bytes, tuple[int, int]] = {}
+        self.kept_lost_total = 0
         #: Of the desk's thread: the prices that came with the request that it works on.
         self._asked: dict[tuple[str, str], tuple[Data, int]] = {}
         market.board.add(self._ticked, Priority.CRITICAL, instruments=self._instruments)
 
     @property
+    def is_open(self) -> bool:
+        return self._runner is not None
+
+    @property
     def state(self) -> str:
         """In a word, for status."""
-        return "open" if self._runner is not None else "closed"
+        return "open" if self.is_open else "closed"
 
     def open(self, runner: Runner, wanted: Iterable[tuple[str, str]]) -> None:
         """From now on this process has the desk."""
         self._runner = runner
         self._wanted = frozenset(wanted)
         self.look()
+        kept, self._kept = self._kept, None
+        if kept:
+            self._tell(runner, kept)
         self._opened.set()
 
     def close(self) -> None:
         """This process has it no more."""
         self._runner = None
         self._opened.clear()
+
+    @property
+    def instruments(self) -> frozenset[tuple[str, str]]:
+        """What orders and positions need, as (exchange, symbol)."""
+        return frozenset(self._instruments)
+
+    def keep(self, wanted: frozenset[tuple[str, str]]) -> None:
+        """The desk will be opened here: hold what it needs, and keep the ticks for it."""
+        self._kept = []
+        self.look(wanted)
+
+    def resume(self, after: dict[bytes, tuple[int, int]]) -> None:
+        """The desk was told of these topics' ticks up to there: what follows is new to it."""
+        self._after = after
+
+    def told(self) -> list[Frame]:
+        """The newest tick of each topic that the desk is told of."""
+        return [
+            frame
+            for (exchange, symbol), wanted in self._sources
+            if (entry := self._market.values.find(exchange, symbol, [broker_word(wanted.adapter)]))
+            and (frame := entry.frames.get(wanted.mode))
+        ]
 
     def look(self, wanted: frozenset[tuple[str, str]] | None = None) -> None:
         """Hold what the desk needs; `wanted` is what it says now. Once a second."""
@@ -169,11 +206,34 @@ class Paper:
         return self._runner
 
     def _ticked(self, ticks: list[Tick]) -> None:
-        if self._runner is None:
+        runner, kept = self._runner, self._kept
+        if runner is None and kept is None:
             return
-        chosen = _decoded([tick for tick in ticks if self._sources.is_source(tick)])
-        if chosen:
-            self._runner.tell(chosen)
+        chosen = [tick for tick in ticks if self._sources.is_source(tick)]
+        if runner is not None:
+            self._tell(runner, chosen)
+        elif kept is not None and len(kept) + len(chosen) <= MAX_WAITING_TICKS:
+            kept += chosen
+        else:
+            self.kept_lost_total += len(chosen)
+
+    def _tell(self, runner: Runner, ticks: list[Tick]) -> None:
+        if self._after:
+            ticks = [tick for tick in ticks if self._is_new(tick.frame)]
+        decoded = _decoded(ticks)
+        if decoded:
+            runner.tell(decoded)
+
+    def _is_new(self, frame: Frame) -> bool:
+        """Whether the process before us has not told the desk of it."""
+        after = self._after.get(frame.topic)
+        if after is None:
+            return True
+        generation, sequence = after
+        if frame.generation == generation and frame.sequence <= sequence:
+            return False
+        del self._after[frame.topic]
+        return True
 
 
 def _decoded(ticks: Iterable[Tick]) -> Ticks:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,7 +19,7 @@ from bus.flow import Flow
 from bus.frames import Frame, Kind
 from bus.latency import Latency
 from bus.market_hours import Calendar
-from bus.messages import PublisherEntry, Stats
+from bus.messages import HandOver, PublisherEntry, Stats
 from bus.process import Bootstrap, Host
 from bus.settings import MarketDataBootstrap
 from bus.subscriber import Feed, Subscriber
@@ -39,6 +40,9 @@ from marketdata.catalogue import Catalogue
 from marketdata.interpreter import prepare
 from marketdata.keeper import Keeper
 from marketdata.market import Market
+from marketdata.moving.arrival import Arrival
+from marketdata.moving.departure import Departure
+from marketdata.moving.dock import Dock
 from marketdata.paper import Paper
 
 logger = logging.getLogger(__name__)
@@ -75,13 +79,18 @@ class MarketDataService:
         hosts = [self._settings.host, *self._settings.hosts]
         self._door = Door(self._identities.authority, told.access.limits, host.clock, hosts)
         self._server = Server(application(self._endpoints(), self._door))
+        self._takeover = told.takeover
+        self._is_told = False
+        self._arrival: Arrival | None = None
+        self._departure: Departure | None = None
+        self._departing: asyncio.Task[None] | None = None
         self._chores: asyncio.Task[None] | None = None
         self._turn: asyncio.Handle | None = None
         self._flow = Flow(host.clock)
 
     @property
     def ready(self) -> bool:
-        return True
+        return self._arrival is None or self._arrival.serves
 
     @property
     def publishes(self) -> str:
@@ -89,19 +98,31 @@ class MarketDataService:
 
     async def start(self) -> str:
         await self._identities.start()
-        listener = listen(self._settings.host, self._settings.port)
-        self._server.start(listener)
-        self._keeper.start()
+        self._server.start()
+        takeover = self._takeover
+        if takeover is not None and self._is_at(takeover.endpoint):
+            where = takeover.endpoint
+        else:
+            listener = listen(self._settings.host, self._settings.port)
+            await self._server.accept(listener)
+            where = address(listener)
+        if takeover is not None:
+            self._arrival = Arrival(self._host, self._dock(), takeover.path)
+        else:
+            self._keeper.start()
         self._chores = asyncio.create_task(self._do_chores())
         self._chores.add_done_callback(self._chores_ended)
         prepare()
-        where = address(listener)
         logger.info("serving on %s", where)
         return where
 
     async def stop(self) -> None:
         if self._chores is not None:
             self._chores.cancel()
+        if self._departing is not None:
+            self._departing.cancel()
+        if self._arrival is not None:
+            self._arrival.stop()
         await self._server.stop()
         await self._keeper.stop()
         self._announcer.close()
@@ -109,6 +130,7 @@ class MarketDataService:
         self._identities.stop()
 
     def follow(self, publishers: list[PublisherEntry]) -> None:
+        self._is_told = True
         self._market.feeds.follow(publishers)
         if adapters := [feed.name for feed in self._market.feeds]:
             self._keeper.follow(adapters)
@@ -133,8 +155,8 @@ class MarketDataService:
             "order_events_total": self._announcer.announced_total,
             "order_events_unheard_total": self._announcer.unheard_total,
             **self._keeper.stats(),
-            # One process has the port and the paper accounts at a time.
-            "may_overlap": False,
+            **({} if self._departure is None else self._departure.stats()),
+            **({} if self._arrival is None else self._arrival.stats()),
             **{f"held_{reason}": count for reason, count in market.values.held.items()},
         }
 
@@ -144,6 +166,32 @@ class MarketDataService:
 
     def legs(self) -> dict[str, Latency]:
         return self._flow.legs()
+
+    def hand_over(self, order: HandOver) -> None:
+        """To the next generation; one attempt at a time."""
+        if self._departing is not None and not self._departing.done():
+            return
+        self._departure = Departure(
+            self._host,
+            self._dock(),
+            order.generation,
+            lambda: self._host.finish("the next generation has everything"),
+        )
+        self._departing = asyncio.create_task(self._departure.run(order.path))
+        self._departing.add_done_callback(self._chores_ended)
+
+    def _dock(self) -> Dock:
+        return Dock(self._market, self._paper, self._keeper, self._server, self._hears_all)
+
+    def _hears_all(self) -> bool:
+        """Whether every publisher of ticks that the directory told of is believed."""
+        return self._is_told and all(feed.trusted for feed in self._subscriber.feeds)
+
+    def _is_at(self, endpoint: str) -> bool:
+        """Whether the configuration means this address, so that its socket will do."""
+        there = urlsplit(endpoint)
+        mine = self._settings
+        return there.hostname == mine.host.lower() and mine.port in {0, there.port}
 
     # --- the bus ------------------------------------------------------------------------------
 

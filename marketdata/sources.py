@@ -6,7 +6,7 @@ another mode of the same, is not theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bus.errors import TopicError
@@ -25,6 +25,10 @@ class Sources:
     def __init__(self, holds: Holds) -> None:
         self._holds = holds
         self._chosen: dict[tuple[str, str], tuple[str, Wanted]] = {}
+
+    def __iter__(self) -> Iterator[tuple[tuple[str, str], Wanted]]:
+        """What was chosen, by (exchange, symbol)."""
+        return iter([(key, wanted) for key, (_, wanted) in self._chosen.items()])
 
     def choose(self, instruments: Iterable[tuple[str, str]], feeds: Sequence[Feed]) -> set[Wanted]:
         """What is to be held for these; an instrument stays with its feed while that is good."""

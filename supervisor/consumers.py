@@ -28,6 +28,8 @@ class Consumer(NamedTuple):
     settings: Callable[[Config, StatePaths, str], Struct | None]
     #: Whether two generations may run at once, so that a restart can hand over.
     may_overlap: bool = False
+    #: Whether the next generation gets port and clients from the one before.
+    moves: bool = False
 
 
 def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> MarketDataBootstrap:
@@ -48,7 +50,7 @@ def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> Market
 
 #: In the order in which they start: after the adapters, before the proxy.
 CONSUMERS: Final = (
-    Consumer("marketdata", "marketdata", _marketdata, may_overlap=True),
+    Consumer("marketdata", "marketdata", _marketdata, moves=True),
     Consumer(
         "recorder",
         "recording",

@@ -15,7 +15,7 @@ from bus.latency import Latency
 from bus.messages import Heartbeat, Hello, ProcessStatus, PublisherEntry, Stats
 from bus.process import Bootstrap
 from bus.secret import Secret, encode_secret
-from bus.settings import ProxyBootstrap, Role, TakeOver
+from bus.settings import MarketDataBootstrap, ProxyBootstrap, Role, TakeOver
 from supervisor.births import Preload
 from supervisor.consumers import CONSUMERS
 from supervisor.handles import Handle, explain_exit
@@ -71,7 +71,7 @@ class Managed:
         self.latency: Latency | None = None
         #: Whether another one of this name stands by, ready to take over.
         self.keeps_standby = False
-        #: For a proxy that is to go on with what its older generation has open.
+        #: For one that is to go on with what its older generation has open.
         self.takeover: TakeOver | None = None
         self._settings = settings
         self._log = log
@@ -131,7 +131,7 @@ class Managed:
 
     def _told(self) -> object:
         settings = self._settings()
-        if self.takeover is not None and isinstance(settings, ProxyBootstrap):
+        if self.takeover is not None and isinstance(settings, ProxyBootstrap | MarketDataBootstrap):
             return msgspec.structs.replace(settings, takeover=self.takeover)
         return settings
 

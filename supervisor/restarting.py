@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from bus.clock import Clock
 from bus.latency import LatencyMeter
-from bus.messages import HandOver, RestartRequest, ToProcess
+from bus.messages import HandOver, RestartRequest, Stat, ToProcess
 from bus.passing import can_pass_sockets
 from bus.settings import TakeOver
 from supervisor.consumers import CONSUMERS
@@ -29,6 +29,8 @@ _LOOK_S: Final = 0.02
 _FRESH_S: Final = 1.5
 #: What the proxy's clients got from the new generation by then tells the gaps.
 _GAP_WAIT_S: Final = 0.5
+#: Roles whose next generation gets port and clients from the one before.
+_MOVES: Final = frozenset({"proxy", *(c.role for c in CONSUMERS if c.moves)})
 #: Roles that can run twice for a while, each at an address of its own.
 _CAN_OVERLAP: Final = frozenset({"adapter", *(c.role for c in CONSUMERS if c.may_overlap)})
 
@@ -88,10 +90,10 @@ class Restarter:
             if standby is not None:  # first, so that it does not take over
                 now = self._clock.monotonic()
                 self._hands.act(standby, standby.lifecycle.restart(now))
-            if process.role == "proxy" and not hard and not can_pass_sockets():
+            if process.role in _MOVES and not hard and not can_pass_sockets():
                 progress.lines.append(_CLIENTS_LEAVE)
             await self._stop_and_start(process, progress, timeout_s)
-        elif process.role == "proxy":
+        elif process.role in _MOVES:
             await self._move(process, progress, timeout_s)
         elif standby is not None:
             await self._relieve(process, standby, progress, timeout_s)
@@ -112,8 +114,8 @@ class Restarter:
 
     @staticmethod
     def _may_overlap(process: Managed) -> bool:
-        """A broker may allow one session only; two proxies need a system that passes sockets."""
-        if process.role == "proxy":
+        """A broker may allow one session only; what moves needs a system that passes sockets."""
+        if process.role in _MOVES:
             return can_pass_sockets()
         return process.role in _CAN_OVERLAP and process.stats.get("may_overlap", True) is True
 
@@ -141,7 +143,7 @@ class Restarter:
         but both of them are; what was done already is found done."""
         now, timeout_s = self._clock.monotonic, RestartRequest(old.name).timeout_s
         generation = new.lifecycle.generation
-        if old.role != "proxy":
+        if old.role not in _MOVES:
             handover = Handover(old.name, generation, now(), timeout_s)
             await self._replace(old, new, handover, progress, timeout_s)
             return
@@ -248,7 +250,7 @@ class Restarter:
             )
 
     async def _handed_over(self, new: Managed) -> str:
-        """Count it, and say how long the proxy's clients went without."""
+        """Count it, and say how long clients went without."""
         ledger, gap_ms = self._fleet.ledger, await self._longest_gap_ms(new)
         ledger.count(new.name, HANDOVERS)
         if gap_ms is None:
@@ -259,15 +261,17 @@ class Restarter:
         return f", longest gap {gap_ms:.1f} ms"
 
     async def _longest_gap_ms(self, new: Managed) -> float | None:
-        """As the proxy's clients saw it; None while it has not told."""
-        proxies = [new] if new.role == "proxy" else self._fleet.of("proxy")
+        """As its clients saw it, an adapter's as the proxy's did; None while it has not told."""
+        if new.role in _MOVES:
+            await self._fresh(new)
+            return _number(new.stats.get("longest_pause_ms"))
+        proxies = self._fleet.of("proxy")
         if not proxies:
             return None
         proxy = proxies[0]
         await asyncio.sleep(_GAP_WAIT_S)
         await self._fresh(proxy)
-        gap_ms = proxy.stats.get("longest_pause_ms" if proxy is new else "last_gap_ms")
-        return gap_ms if isinstance(gap_ms, (int, float)) else None
+        return _number(proxy.stats.get("last_gap_ms"))
 
     async def _fresh(self, process: Managed) -> None:
         """Wait for figures of this moment; one that hangs has none, and is gone on without."""
@@ -282,6 +286,10 @@ class Restarter:
                 return False
             await asyncio.sleep(_LOOK_S)
         return True
+
+
+def _number(stat: Stat) -> float | None:
+    return stat if isinstance(stat, (int, float)) else None
 
 
 def _view(process: Managed) -> View:

@@ -1,0 +1,234 @@
+"""The old service's side: tells what it knows, stands still, and gives everything away.
+
+Whatever fails before the new one serves, the old one opens its accounts again and reads on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, TypeVar
+
+from bus.link import Link
+from bus.meeting import call
+from bus.messages import Stats
+from bus.process import Host
+from marketdata.moving.dock import Dock, until
+from marketdata.moving.messages import (
+    Connections,
+    Finish,
+    Free,
+    FromNew,
+    FromOld,
+    Joined,
+    Listener,
+    Opened,
+    Serving,
+    Values,
+    descriptors_of,
+)
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A", Joined, Opened, Serving)
+
+#: How long the new one may take to read all that we read, and to open the accounts.
+_JOIN_S: Final = 5.0
+_OPEN_S: Final = 12.0
+_ANSWER_S: Final = 5.0
+#: How long requests under way are waited for: longer than one waits for a first tick. Nothing
+#: is read meanwhile; who is not answered then is answered here, later.
+_STILL_S: Final = 4.0
+#: How long those have, once the new one serves.
+_DRAIN_S: Final = 5.0
+_LOOK_S: Final = 0.002
+#: Descriptors in one message: the kernel takes 253.
+_AT_ONCE: Final = 200
+#: So that the supervisor hears of the end before it sees it.
+_TELL_S: Final = 0.05
+
+
+class Phase(enum.StrEnum):
+    JOINING = "joining"
+    MOVING = "moving"
+    DRAINING = "draining"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class LostError(Exception):
+    """The new service is gone, or does not do its part."""
+
+
+class Departure:
+    """One attempt. `on_done` is called when nothing is left to be served here."""
+
+    def __init__(
+        self, host: Host, dock: Dock, generation: int, on_done: Callable[[], None]
+    ) -> None:
+        self.phase = Phase.JOINING
+        self._host = host
+        self._dock = dock
+        self._generation = generation
+        self._on_done = on_done
+        self._topics = 0
+        self._given = 0
+        self._of = 0
+        self._why = ""
+        self._since = 0.0
+        self._link: Link[FromNew] | None = None
+        self._answers: asyncio.Queue[FromNew | None] = asyncio.Queue()
+
+    def stats(self) -> Stats:
+        return {
+            "handover": self.phase.value,
+            "handover_to": self._generation,
+            "handover_topics": self._topics,
+            "handover_moved": self._given,
+            "handover_of": self._of,
+            "handover_draining": self._dock.server.connections,
+            "handover_why": self._why,
+        }
+
+    async def run(self, path: str) -> None:
+        """From the first word to the last."""
+        try:
+            self._link = await call(
+                path,
+                self._host.secret,
+                FromNew,
+                descriptors_of=descriptors_of,
+                on_message=lambda message, _: self._answers.put_nowait(message),
+                on_lost=self._lost,
+            )
+            await self._join()
+            self._enter(Phase.MOVING)
+            await self._stand_still()
+            await self._give_accounts()
+            await self._give_connections()
+        except (LostError, OSError, ValueError) as error:
+            await self._fail(str(error))
+            return
+        await self._drain()
+        self._link.close()
+        self._enter(Phase.DONE)
+        await asyncio.sleep(_TELL_S)
+        self._on_done()
+
+    async def _join(self) -> None:
+        for frames in self._dock.values():
+            self._say(Values(frames))
+            await asyncio.sleep(0)
+        self._say(self._dock.needs(self._host.clock.monotonic()))
+        self._topics = (await self._answer(Joined, _JOIN_S)).topics
+
+    async def _stand_still(self) -> None:
+        """Two looks, for a connection that was just accepted shows a turn of the loop later."""
+        self._since = self._host.clock.monotonic()
+        deadline = self._since + _STILL_S
+        still = 0
+        while still < 2:
+            still = still + 1 if self._dock.server.pause() else 0
+            if self._host.clock.monotonic() >= deadline:
+                logger.warning("some requests took longer than the hand-over waits")
+                return
+            await asyncio.sleep(_LOOK_S)
+
+    async def _give_accounts(self) -> None:
+        """What was done is durable and told, and the file is free."""
+        positions = self._dock.positions()  # from here on the desk is told of no tick
+        await self._dock.keeper.stop()
+        self._say(Free(positions, self._since))
+        opened = await self._answer(Opened, _OPEN_S)
+        if opened.trouble:
+            raise LostError(f"it could not open the paper accounts: {opened.trouble}")
+
+    async def _give_connections(self) -> None:
+        server = self._dock.server
+        if server.lent is not None:
+            self._say(Listener(), [server.lent.fileno()])
+        async with self._passed():
+            self._say(Connections(0, last=True))
+            await self._answer(Serving, _ANSWER_S)
+        self._host.changed()
+
+    @contextlib.asynccontextmanager
+    async def _passed(self) -> AsyncIterator[None]:
+        """All connections that stand still are sent, and after the block are here no more."""
+        still = self._dock.server.still()
+        self._of = self._given + self._dock.server.connections
+        copies = [connection.copy() for connection in still]
+        try:
+            for at in range(0, len(copies), _AT_ONCE):
+                some = copies[at : at + _AT_ONCE]
+                self._say(Connections(len(some)), [one.fileno() for one in some])
+            yield
+        finally:
+            for one in copies:
+                one.close()
+        for connection in still:
+            connection.let_go()
+        self._given += len(still)
+
+    async def _drain(self) -> None:
+        """Who was answered late follows the others."""
+        server, clock = self._dock.server, self._host.clock
+        deadline = clock.monotonic() + _DRAIN_S
+        while server.connections and clock.monotonic() < deadline:
+            self._enter(Phase.DRAINING)
+            try:
+                async with self._passed():
+                    await self._sent()
+            except LostError:
+                return  # the supervisor starts another one; what we still have is answered here
+            await asyncio.sleep(_LOOK_S)
+        with contextlib.suppress(LostError):
+            self._say(Finish())
+            await self._sent()
+
+    async def _sent(self) -> None:
+        link = self._link
+        if link is None or not await until(lambda: link.idle, self._host.clock, _ANSWER_S):
+            raise LostError("the new service does not read")
+
+    async def _fail(self, why: str) -> None:
+        logger.warning("the hand-over failed: %s", why)
+        if self._link is not None:
+            self._link.close()
+        if not self._dock.keeper.is_started:
+            self._dock.keeper.start()
+        await self._dock.server.proceed()
+        self._given = 0
+        self._why = why
+        self._enter(Phase.FAILED)
+
+    def _enter(self, phase: Phase) -> None:
+        if phase is not self.phase:
+            self.phase = phase
+            self._host.changed()
+
+    # --- the link -------------------------------------------------------------------------------
+
+    def _lost(self, why: str) -> None:
+        logger.info("the new service is gone: %s", why)
+        self._answers.put_nowait(None)
+
+    def _say(self, message: FromOld, descriptors: Sequence[int] = ()) -> None:
+        if self._link is None or self._link.closed:
+            raise LostError("there is no new service")
+        self._link.say(message, descriptors)
+
+    async def _answer(self, kind: type[A], timeout_s: float) -> A:
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._answers.get()
+        except TimeoutError:
+            raise LostError(f"the new service did not answer within {timeout_s:g} s") from None
+        if answer is None or self._link is None or self._link.closed:
+            raise LostError("the new service is gone")
+        if not isinstance(answer, kind):
+            raise LostError(f"the new service said {type(answer).__name__} for {kind.__name__}")
+        return answer
