@@ -67,7 +67,7 @@ class Server:
 
     @property
     def connections(self) -> int:
-        return len(self._server.server_state.connections)
+        return sum(not one.transport.is_closing() for one in self._connections())
 
     def start(self) -> None:
         """Begin the server's upkeep; it has no socket yet."""
