@@ -2,6 +2,7 @@
 
 endpoint                   what a call is: path, typed request and reply, right, handler
 shapes, replies            the typed requests and replies; /openapi.json is made of them
+rights                     what of the paper accounts a key may touch
 orders, books, triggers    OpenAlgo's calls on the paper account
 prices, symbols            OpenAlgo's calls on prices, instruments and the rest
 risk, data                 our own paths: risk, audit, freshness, gate, status

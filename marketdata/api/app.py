@@ -29,7 +29,7 @@ from identity.headers import Origins, address_key
 from identity.throttle import Buckets, FailedLogins
 from marketdata.api.endpoint import ApiError, Asked, Endpoint, Right
 from marketdata.api.openapi import describe
-from marketdata.api.replies import Failure
+from marketdata.api.replies.common import Failure
 
 logger = logging.getLogger(__name__)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from bus.market_hours import IST
 from identity.authority import Identity
-from marketdata.api import replies, shapes
+from marketdata.api import shapes
+from marketdata.api.converting import clock_text, order_data, order_request
 from marketdata.api.endpoint import Endpoint, openalgo
+from marketdata.api.replies import books as replies
+from marketdata.api.replies import orders as order_replies
 from marketdata.api.rights import check_exchange, visible
 from marketdata.paper import Paper
-from marketdata.sandbox.model import Holding, Order, OrderRequest, Position, Trade
-from marketdata.sandbox.money import Micros, to_decimal, to_float, to_micros
+from marketdata.sandbox.model import Holding, Order, Position, Trade
+from marketdata.sandbox.money import Micros, to_decimal, to_float
 
 
 class Books:
@@ -23,7 +23,7 @@ class Books:
     def endpoints(self) -> list[Endpoint]:
         account = shapes.Account
         return [
-            openalgo("orderbook", "Orders of today", account, replies.OrderBook, self.orders),
+            openalgo("orderbook", "Orders of today", account, order_replies.OrderBook, self.orders),
             openalgo("tradebook", "Trades of today", account, replies.TradeBook, self.trades),
             openalgo("positionbook", "Positions", account, replies.PositionBook, self.positions),
             openalgo("holdings", "Shares held", account, replies.Holdings, self.holdings),
@@ -44,10 +44,10 @@ class Books:
             ),
         ]
 
-    async def orders(self, who: Identity, _asked: shapes.Account) -> replies.OrderBook:
+    async def orders(self, who: Identity, _asked: shapes.Account) -> order_replies.OrderBook:
         orders = visible(who, await self._paper.do(lambda desk: desk.orders(who.user)))
-        return replies.OrderBook(
-            data=replies.OrderBookData(
+        return order_replies.OrderBook(
+            data=order_replies.OrderBookData(
                 orders=[order_data(order) for order in orders], statistics=statistics(orders)
             )
         )
@@ -96,19 +96,7 @@ class Books:
         )
 
     async def margin(self, who: Identity, asked: shapes.Margin) -> replies.Margin:
-        requests = [
-            OrderRequest(
-                exchange=one.exchange,
-                symbol=one.symbol,
-                action="BUY" if one.action.upper() == "BUY" else "SELL",
-                quantity=one.quantity,
-                pricetype=one.pricetype,
-                product=one.product,
-                price=to_micros(one.price),
-                trigger_price=to_micros(one.trigger_price),
-            )
-            for one in asked.positions
-        ]
+        requests = [order_request(one, "", "", one.quantity) for one in asked.positions]
         total = await self._paper.trade(
             who,
             [(one.exchange, one.symbol) for one in requests],
@@ -123,29 +111,8 @@ class Books:
         )
 
 
-def order_data(order: Order) -> replies.OrderData:
-    return replies.OrderData(
-        orderid=order.id,
-        symbol=order.symbol,
-        exchange=order.exchange,
-        action=order.action,
-        quantity=order.quantity,
-        price=to_float(order.price),
-        trigger_price=to_float(order.trigger_price),
-        pricetype=order.pricetype,
-        product=order.product,
-        order_status=order.status,
-        average_price=to_float(order.average_price),
-        filled_quantity=order.filled_quantity,
-        pending_quantity=order.pending_quantity,
-        rejection_reason=order.reason,
-        strategy=order.strategy,
-        timestamp=clock_text(order.placed_ns),
-    )
-
-
-def statistics(orders: list[Order]) -> replies.OrderStatistics:
-    return replies.OrderStatistics(
+def statistics(orders: list[Order]) -> order_replies.OrderStatistics:
+    return order_replies.OrderStatistics(
         total_buy_orders=sum(order.action == "BUY" for order in orders),
         total_sell_orders=sum(order.action == "SELL" for order in orders),
         total_completed_orders=sum(order.status == "complete" for order in orders),
@@ -194,11 +161,6 @@ def holding_data(held: Holding) -> replies.HoldingData:
         pnl=to_float(held.unrealised),
         pnlpercent=percent(held.unrealised, held.cost),
     )
-
-
-def clock_text(unix_ns: int) -> str:
-    """`08-Apr-2025 13:58:03` in India."""
-    return datetime.fromtimestamp(unix_ns / 1e9, IST).strftime("%d-%b-%Y %H:%M:%S")
 
 
 def percent(part: Micros, whole: Micros) -> float:

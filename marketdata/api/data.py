@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from bus.topics import Mode
 from identity.authority import Identity
-from marketdata.api import replies, shapes
+from marketdata.api import shapes
 from marketdata.api.endpoint import Endpoint, Request, ours
+from marketdata.api.replies import data as replies
 from marketdata.market import Market
 from marketdata.paper import Paper
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -57,25 +57,23 @@ class Endpoint:
     right: Right
 
 
-def openalgo(
-    name: str,
-    summary: str,
-    request: type[Asked],
-    reply: type[Struct],
-    handle: Handler,
-    right: Right = "orders",
-) -> Endpoint:
-    """A call that OpenAlgo has, on the path where it has it."""
-    return Endpoint(f"/api/v1/{name}", summary, request, reply, handle, right)
+class Table(NamedTuple):
+    """Calls under one path."""
+
+    root: str
+
+    def row(
+        self,
+        name: str,
+        summary: str,
+        request: type[Asked],
+        reply: type[Struct],
+        handle: Handler,
+        right: Right = "orders",
+    ) -> Endpoint:
+        return Endpoint(f"{self.root}/{name}", summary, request, reply, handle, right)
 
 
-def ours(
-    name: str,
-    summary: str,
-    request: type[Asked],
-    reply: type[Struct],
-    handle: Handler,
-    right: Right = "orders",
-) -> Endpoint:
-    """A call beyond OpenAlgo's."""
-    return Endpoint(f"/marketdata/v1/{name}", summary, request, reply, handle, right)
+#: A call that OpenAlgo has, on the path where it has it; and one beyond those.
+openalgo = Table("/api/v1").row
+ours = Table("/marketdata/v1").row

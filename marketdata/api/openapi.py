@@ -9,7 +9,7 @@ import msgspec
 
 from bus import __version__
 from marketdata.api.endpoint import Endpoint
-from marketdata.api.replies import Failure
+from marketdata.api.replies.common import Failure
 
 _REF: Final = "#/components/schemas/{name}"
 #: What a text has to look like to be taken for a number.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from operator import itemgetter
+
+from msgspec.structs import asdict
 
 from identity.authority import Identity
-from marketdata.api import replies, shapes
-from marketdata.api.books import order_data
+from marketdata.api import shapes
+from marketdata.api.converting import order_data, order_request
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
+from marketdata.api.replies import orders as replies
 from marketdata.api.rights import check_exchange, visible
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
@@ -89,7 +94,7 @@ class Orders:
         ]
 
     async def place(self, who: Identity, asked: shapes.PlaceOrder) -> replies.OrderId:
-        request = order_request(asked, asked.strategy, asked.ref)
+        request = order_request(asked, asked.strategy, asked.ref, asked.quantity)
         orderid = await self._paper.trade(
             who,
             [(request.exchange, request.symbol)],
@@ -110,39 +115,23 @@ class Orders:
                 done = "Positions Already Matched. No Action needed."
                 nothing = "No OpenPosition Found. Not placing Exit order."
                 return replies.SmartOrder(message=done if asked.quantity else nothing)
-            request = OrderRequest(
-                exchange=asked.exchange,
-                symbol=asked.symbol,
-                action=action,
-                quantity=quantity,
-                pricetype=asked.pricetype,
-                product=asked.product,
-                price=to_micros(asked.price),
-                trigger_price=to_micros(asked.trigger_price),
-                strategy=asked.strategy,
-            )
+            request = order_request(asked, asked.strategy, "", quantity, action)
             return replies.SmartOrder(orderid=desk.place(who.user, request))
 
         key = (asked.exchange, asked.symbol)
         return await self._paper.trade(who, [key], work)
 
     async def place_basket(self, who: Identity, asked: shapes.BasketOrder) -> replies.Basket:
-        requests = [order_request(one, asked.strategy, one.ref) for one in asked.orders]
-
-        def work(desk: Desk) -> list[replies.BasketResult]:
-            results: dict[int, replies.BasketResult] = {}
-            purchases_first = sorted(enumerate(requests), key=lambda one: one[1].action)
-            for number, request in purchases_first:
-                orderid, why = attempt(desk, who.user, request)
-                results[number] = (
-                    replies.BasketResult(symbol=request.symbol, status="success", orderid=orderid)
-                    if not why
-                    else replies.BasketResult(symbol=request.symbol, status="error", message=why)
-                )
-            return [results[number] for number in range(len(requests))]
-
-        keys = [(one.exchange, one.symbol) for one in requests]
-        return replies.Basket(results=await self._paper.trade(who, keys, work))
+        requests = [
+            order_request(one, asked.strategy, one.ref, one.quantity) for one in asked.orders
+        ]
+        purchases_first = sorted(range(len(requests)), key=lambda n: requests[n].action)
+        outcomes = await self._place_all(who, [requests[n] for n in purchases_first])
+        results = [
+            replies.BasketResult(symbol=requests[n].symbol, **asdict(outcome))
+            for n, outcome in sorted(zip(purchases_first, outcomes, strict=True), key=itemgetter(0))
+        ]
+        return replies.Basket(results=results)
 
     async def place_split(self, who: Identity, asked: shapes.SplitOrder) -> replies.Split:
         sizes = split(asked.quantity, asked.splitsize)
@@ -155,26 +144,25 @@ class Orders:
             order_request(asked, asked.strategy, asked.ref and f"{asked.ref}#{number}", size)
             for number, size in enumerate(sizes, 1)
         ]
-
-        def work(desk: Desk) -> list[replies.SplitResult]:
-            results = []
-            for number, request in enumerate(requests, 1):
-                orderid, why = attempt(desk, who.user, request)
-                result = replies.SplitResult(
-                    order_num=number, quantity=request.quantity, status="success"
-                )
-                if why:
-                    result.status, result.message = "error", why
-                else:
-                    result.orderid = orderid
-                results.append(result)
-            return results
-
-        key = (asked.exchange, asked.symbol)
-        results = await self._paper.trade(who, [key], work)
+        outcomes = await self._place_all(who, requests)
+        results = [
+            replies.SplitResult(order_num=number, quantity=size, **asdict(outcome))
+            for number, (size, outcome) in enumerate(zip(sizes, outcomes, strict=True), 1)
+        ]
         return replies.Split(
             split_size=asked.splitsize, total_quantity=asked.quantity, results=results
         )
+
+    async def _place_all(
+        self, who: Identity, requests: Sequence[OrderRequest]
+    ) -> list[replies.Outcome]:
+        """In this order; one that is refused keeps no other back."""
+
+        def work(desk: Desk) -> list[replies.Outcome]:
+            return [attempt(desk, who.user, request) for request in requests]
+
+        keys = [(request.exchange, request.symbol) for request in requests]
+        return await self._paper.trade(who, keys, work)
 
     async def modify(self, who: Identity, asked: shapes.ModifyOrder) -> replies.OrderId:
         change = Change(
@@ -237,24 +225,6 @@ class Orders:
         return replies.OneOrder(data=order_data(order))
 
 
-def order_request(
-    asked: shapes.OrderFields, strategy: str, ref: str, quantity: int | None = None
-) -> OrderRequest:
-    """An order as the desk takes it."""
-    return OrderRequest(
-        exchange=asked.exchange,
-        symbol=asked.symbol,
-        action="BUY" if asked.action.upper() == "BUY" else "SELL",
-        quantity=asked.quantity if quantity is None else quantity,
-        pricetype=asked.pricetype,
-        product=asked.product,
-        price=to_micros(asked.price),
-        trigger_price=to_micros(asked.trigger_price),
-        strategy=strategy,
-        ref=ref,
-    )
-
-
 def own_order(desk: Desk, who: Identity, orderid: str) -> Order:
     """An order of the account. Raises ApiError: on an exchange that the key may not have."""
     order = desk.order(who.user, orderid)
@@ -287,9 +257,9 @@ def split(quantity: int, size: int) -> list[int]:
     return [size] * whole + ([rest] if rest else [])
 
 
-def attempt(desk: Desk, account: str, request: OrderRequest) -> tuple[str, str]:
+def attempt(desk: Desk, account: str, request: OrderRequest) -> replies.Outcome:
     """The order's id, or why there is none."""
     try:
-        return desk.place(account, request), ""
+        return replies.Outcome(status="success", orderid=desk.place(account, request))
     except SandboxError as error:
-        return "", str(error)
+        return replies.Outcome(status="error", message=str(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UnsetType
@@ -11,8 +11,9 @@ from msgspec import UnsetType
 from bus import ticks
 from bus.topics import Mode
 from identity.authority import Identity
-from marketdata.api import replies, shapes
+from marketdata.api import shapes
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
+from marketdata.api.replies import prices as replies
 from marketdata.asking import Answer, Asking
 from marketdata.cache import Tick
 from marketdata.market import Market
@@ -96,19 +97,10 @@ def _there(answer: Answer) -> Tick:
 
 
 def quote_data(tick: Tick) -> replies.QuoteData:
-    """A quote, with 0 for what the feed does not have; the price is the newest of all modes."""
+    """A quote, with 0 for what the feed does not have."""
     quote = _widest(tick)
     return replies.QuoteData(
-        open=_or(quote.open, 0.0),
-        high=_or(quote.high, 0.0),
-        low=_or(quote.low, 0.0),
-        ltp=_price(tick),
-        ask=_or(quote.ask_price, 0.0),
-        bid=_or(quote.bid_price, 0.0),
-        prev_close=_or(quote.close, 0.0),
-        volume=_or(quote.volume, 0),
-        oi=_or(quote.oi, 0),
-        timestamp=tick.frame.received_ns // 1_000_000,
+        **_day(tick, quote), ask=_or(quote.ask_price, 0.0), bid=_or(quote.bid_price, 0.0)
     )
 
 
@@ -118,20 +110,28 @@ def depth_data(tick: Tick) -> replies.DepthData:
     asks = data.asks if isinstance(data, ticks.DepthData) else []
     bids = data.bids if isinstance(data, ticks.DepthData) else []
     return replies.DepthData(
-        open=_or(data.open, 0.0),
-        high=_or(data.high, 0.0),
-        low=_or(data.low, 0.0),
-        ltp=_price(tick),
+        **_day(tick, data),
         ltq=_or(data.last_trade_quantity, 0),
-        prev_close=_or(data.close, 0.0),
-        volume=_or(data.volume, 0),
-        oi=_or(data.oi, 0),
         totalbuyqty=_or(data.total_buy_quantity, 0),
         totalsellqty=_or(data.total_sell_quantity, 0),
         asks=_levels(asks),
         bids=_levels(bids),
-        timestamp=tick.frame.received_ns // 1_000_000,
     )
+
+
+def _day(tick: Tick, data: ticks.QuoteData) -> dict[str, Any]:
+    """The fields of `replies.Day`. The price is the track's: a younger tick of another mode may
+    have moved it."""
+    return {
+        "open": _or(data.open, 0.0),
+        "high": _or(data.high, 0.0),
+        "low": _or(data.low, 0.0),
+        "ltp": tick.entry.track.price,
+        "prev_close": _or(data.close, 0.0),
+        "volume": _or(data.volume, 0),
+        "oi": _or(data.oi, 0),
+        "timestamp": tick.frame.received_ns // 1_000_000,
+    }
 
 
 def _widest(tick: Tick) -> ticks.QuoteData:
@@ -149,11 +149,6 @@ def _widest(tick: Tick) -> ticks.QuoteData:
         volume=data.volume,
         timestamp=data.timestamp,
     )
-
-
-def _price(tick: Tick) -> float:
-    """The track's: a younger tick of another mode may have moved it."""
-    return tick.entry.track.price
 
 
 def _levels(levels: list[ticks.Level]) -> list[replies.DepthLevel]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from identity.authority import Identity
-from marketdata.api import replies, shapes
-from marketdata.api.books import clock_text
+from marketdata.api import shapes
+from marketdata.api.converting import clock_text
 from marketdata.api.endpoint import Endpoint, ours
+from marketdata.api.replies import risk as replies
 from marketdata.api.rights import (
     account_of,
     check_account,
@@ -58,7 +59,7 @@ class Risk:
                 "reset",
                 "Everything back to the starting capital",
                 shapes.Of,
-                replies.Paper,
+                replies.Done,
                 self.reset,
             ),
         ]
@@ -144,7 +145,7 @@ class Risk:
             ]
         )
 
-    async def reset(self, who: Identity, asked: shapes.Of) -> replies.Paper:
+    async def reset(self, who: Identity, asked: shapes.Of) -> replies.Done:
         user = whole_account(who, asked.user)
 
         def work(desk: Desk) -> None:
@@ -152,7 +153,7 @@ class Risk:
             desk.reset(user)
 
         await self._paper.do(work)
-        return replies.Paper()
+        return replies.Done()
 
 
 def _limits(limits: Limits) -> replies.Limits:

@@ -34,17 +34,22 @@ class Instrument(Struct, kw_only=True, frozen=True):
     exchange: Exchange
 
 
-class OrderFields(Struct, kw_only=True):
-    """An order, without who sends it."""
+class OrderTerms(Struct, kw_only=True):
+    """What is traded and how, without how much of it."""
 
     symbol: Symbol
     exchange: Exchange
     action: AnyAction
-    quantity: Quantity
     pricetype: PriceType = "MARKET"
     product: Product = "MIS"
     price: Price = 0.0
     trigger_price: Price = 0.0
+
+
+class OrderFields(OrderTerms, kw_only=True):
+    """An order, without who sends it."""
+
+    quantity: Quantity
     #: Beyond OpenAlgo: a repeated request with the same mark is answered with the first's order.
     ref: Name = ""
 
@@ -56,17 +61,11 @@ class PlaceOrder(OrderFields, kw_only=True):
     strategy: Name = ""
 
 
-class PlaceSmartOrder(Request, kw_only=True):
-    symbol: Symbol
-    exchange: Exchange
-    action: AnyAction
+class PlaceSmartOrder(OrderTerms, kw_only=True):
+    apikey: str = ""
     quantity: Annotated[int, Meta(ge=0, le=10**12)]
     #: The net quantity to arrive at; short positions are negative.
     position_size: Annotated[int, Meta(ge=-(10**12), le=10**12)]
-    pricetype: PriceType = "MARKET"
-    product: Product = "MIS"
-    price: Price = 0.0
-    trigger_price: Price = 0.0
     strategy: Name = ""
 
 

@@ -13,8 +13,10 @@ from bus.clock import Clock
 from bus.instruments import named
 from bus.market_hours import HOURS, IST
 from identity.authority import Identity
-from marketdata.api import replies, shapes
+from marketdata.api import shapes
 from marketdata.api.endpoint import ApiError, Endpoint, Request, openalgo
+from marketdata.api.replies import symbols as replies
+from marketdata.api.replies.common import Success
 from marketdata.catalogue import Catalogue, Listed
 from marketdata.market import Market
 from marketdata.paper import Paper
@@ -56,7 +58,7 @@ class Symbols:
                 "history",
                 "Historical data: always refused, this service keeps none",
                 shapes.History,
-                replies.Success,
+                Success,
                 self.history,
             ),
             row("ping", "Whether the key is good", Request, replies.Ping, self.ping),
@@ -115,7 +117,7 @@ class Symbols:
         kinds = ("seconds", "minutes", "hours", "days", "weeks", "months")
         return replies.Intervals(data={kind: [] for kind in kinds})
 
-    async def history(self, _who: Identity, _asked: shapes.History) -> replies.Success:
+    async def history(self, _who: Identity, _asked: shapes.History) -> Success:
         raise ApiError(
             HTTPStatus.NOT_IMPLEMENTED,
             "Historical data is not kept here; ask OpenAlgo, or record ticks and export them",

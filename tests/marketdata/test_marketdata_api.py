@@ -10,12 +10,14 @@ from bus.access import LimitSettings
 from bus.events import BrokerState
 from bus.topics import Mode
 from identity.authority import BusyError, Slow
-from marketdata.api import replies, shapes
+from marketdata.api import shapes
 from marketdata.api.app import MAX_BODY_BYTES, Door, application
 from marketdata.api.data import DataCalls
 from marketdata.api.endpoint import openalgo
 from marketdata.api.openapi import describe
 from marketdata.api.prices import Prices
+from marketdata.api.replies.books import Funds
+from marketdata.api.replies.orders import OrderId
 from marketdata.asking import Asking
 from marketdata.paper import Paper
 
@@ -215,7 +217,7 @@ def test_orders_need_the_right_and_a_defect_is_not_shown(harness, identity):
         async def broken(_who, _asked):
             raise KeyError("secret inside")
 
-        row = openalgo("x", "", shapes.Account, replies.Funds, broken)
+        row = openalgo("x", "", shapes.Account, Funds, broken)
         api = Api(harness(), Keys(k=identity(), v=identity(orders=False)), more=[row])
         assert (await api.post("/api/v1/x", apikey="v"))[0] == 403
         status, reply = await api.post("/api/v1/x", apikey="k")
@@ -275,7 +277,7 @@ def test_the_description_names_every_call_and_every_reference_resolves(harness, 
 
 
 def test_numbers_of_requests_may_be_text_in_the_description_too():
-    row = openalgo("placeorder", "", shapes.PlaceOrder, replies.OrderId, None)
+    row = openalgo("placeorder", "", shapes.PlaceOrder, OrderId, None)
     quantity = describe([row])["components"]["schemas"]["PlaceOrder"]["properties"]["quantity"]
     assert [option["type"] for option in quantity["anyOf"]] == ["integer", "string"]
     data = describe([row])["components"]["schemas"]["OrderIdReply"]["properties"]

@@ -1,0 +1,1 @@
+"""The replies, as OpenAlgo's clients read them. `mode` says that it is the paper account."""
