@@ -6,6 +6,8 @@ fill is to be compared with the book that the package itself was shown.
 """
 
 import contextlib
+import gzip
+import itertools
 import json
 import subprocess
 import urllib.request
@@ -22,11 +24,16 @@ pytestmark = [
 
 TRADER = Path(__file__).with_name("openalgo_trader.py")
 RECORDING = Path("upstox-nse-2025-12-15", "ticks.jsonl.gz")
+MASTER = Path("instrument-masters", "upstox_nse_2025-10-05.jsonl.gz")
+#: Of the recording: the shares (contracts of that day have expired), to half past eleven.
+SHARES = (b'"k":"NSE_EQ|INE118H01025"', b'"k":"NSE_EQ|INE027H01010"')
+LINES = 80_000
 CAPITAL = 100_000_000.0
 CONFIG = """
 [simulators.recorded]
 broker = "zerodha"
 data = "{recording}"
+master = "{master}"
 speed = 60
 loop = true
 
@@ -98,9 +105,19 @@ def control(one, command):
         assert reply.status == 200
 
 
+@pytest.fixture(scope="module")
+def recording(data_folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recording") / RECORDING.name
+    with gzip.open(data_folder / RECORDING) as whole, gzip.open(path, "wb", 1) as part:
+        for line in itertools.islice(whole, LINES):
+            if any(key in line for key in SHARES):
+                part.write(line)
+    return path
+
+
 @pytest.fixture
-def one(system, data_folder):
-    return system(CONFIG.format(recording=data_folder / RECORDING)).up()
+def one(system, data_folder, recording):
+    return system(CONFIG.format(recording=recording, master=data_folder / MASTER)).up()
 
 
 def two(peer_python):
