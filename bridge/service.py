@@ -21,6 +21,7 @@ from bus.errors import TopicError
 from bus.events import Accepted, BrokerState, Event, OrderUpdate, Rejected, decode_event
 from bus.flow import Flow
 from bus.frames import Frame, Kind
+from bus.latency import Latency
 from bus.messages import PublisherEntry, Stats
 from bus.process import Bootstrap, Host
 from bus.settings import NatsSettings
@@ -121,6 +122,13 @@ class BridgeService:
             "orders_total": self._orders_total,
         }
 
+    def latency(self) -> Latency:
+        """From the adapter's receipt until it waited for NATS."""
+        return self._flow.latency()
+
+    def legs(self) -> dict[str, Latency]:
+        return self._flow.legs()
+
     # --- from the bus to the stream -----------------------------------------------------------
 
     def _is_chosen(self, entry: PublisherEntry) -> bool:
@@ -135,6 +143,7 @@ class BridgeService:
         return [Topic.make(adapter, exchange, symbol, mode) for exchange, _, symbol in pairs]
 
     def _on_frames(self, feed: Feed, frames: list[Frame]) -> None:
+        self._flow.came(frames)
         adapter = feed.entry.adapter
         ticks = [frame for frame in frames if frame.kind == Kind.TICK]
         for frame in frames:

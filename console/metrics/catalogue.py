@@ -81,8 +81,7 @@ _TICKS: Final = (
     Metric("last_tick_age_seconds", "gauge", "Since the last tick.", level("last_tick_age_s")),
     Metric("lost_ticks_total", "counter", "Ticks that were published and did not arrive, from "
            "the holes in their sequences; of the recorder all that is not on its disk.",
-           total("lost_total", "arrival_lost_total"),
-           roles=("proxy", "marketdata", "tap", "recorder")),
+           total("lost_total", "arrival_lost_total")),
     Metric("exchange_to_adapter_seconds", "histogram", "From the exchange's time in a tick until "
            "it arrived; as exact as that time, and as the clocks. One frame in sixteen.",
            latency("exchange"), roles=("adapter",)),
@@ -184,6 +183,21 @@ _PROXY: Final = (
            roles=_P),
 )  # fmt: skip
 
+_B: Final[tuple[Role, ...]] = ("bridge",)
+_BRIDGE: Final = (
+    Metric("bridge_up", "gauge", "1 while NATS takes what is bridged.", level("nats_up"),
+           roles=_B),
+    Metric("bridged_total", "counter", "Messages that NATS has.", total("bridged_total"),
+           roles=_B),
+    Metric("bridge_lost_total", "counter", "Ticks that NATS does not have, by where they were "
+           "lost.", totals_by({"bus": "bus_lost_total", "queue": "queue_lost_total",
+                               "refused": "refused_total"}), ("reason",), _B),
+    Metric("bridge_queue_bytes", "gauge", "What waits for NATS.", level("waiting_bytes"),
+           roles=_B),
+    Metric("bridge_sites", "gauge", "Other sites that want something.", level("sites"),
+           roles=_B),
+)  # fmt: skip
+
 _M: Final[tuple[Role, ...]] = ("marketdata",)
 _R: Final[tuple[Role, ...]] = ("recorder",)
 _OTHERS: Final = (
@@ -228,7 +242,7 @@ _OTHERS: Final = (
            roles=("console",)),
 )  # fmt: skip
 
-METRICS: Final = (*_PROCESSES, *_TICKS, *_ADAPTERS, *_PROXY, *_OTHERS)
+METRICS: Final = (*_PROCESSES, *_TICKS, *_ADAPTERS, *_PROXY, *_OTHERS, *_BRIDGE)
 
 
 class SystemMetric(NamedTuple):

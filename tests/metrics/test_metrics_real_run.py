@@ -38,6 +38,10 @@ port = 0
 #: What a query of the dashboard, or a metric, has no data for in such a run.
 WITHOUT_DATA = {
     "standby_ready": "no adapter here keeps a standby",
+    **dict.fromkeys(
+        ("bridge_up", "bridged_total", "bridge_lost_total", "bridge_queue_bytes", "bridge_sites"),
+        "no NATS here",
+    ),
     "marketdata_held_back_total": "no value here is held back",
     "Exchange to adapter": "the simulated market's time is not now",
     "Processes that are not running": "all are",
