@@ -5,5 +5,11 @@
                     ^------ demand, with leases -- core NATS <------'
 
 `service` is the bridge's process, `remote` the source; both rest on the pure `subjects`,
-`stamps`, `outbox`, `inlet` and `demand`. docs/scaling.md says what to build with them.
+`stamps`, `outbox`, `inlet` and `demand`. `Group` is for programs of
+users' own. docs/scaling.md says what to build with them.
 """
+
+from bridge.group import Group, GroupTick, ticks
+from bridge.link import Login
+
+__all__ = ["Group", "GroupTick", "Login", "ticks"]

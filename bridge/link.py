@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import nats
 import nats.errors
 import nats.js.errors
+import nkeys
 from msgspec import Struct
 from nats.aio.client import Client, RawCredentials
 from nats.js import JetStreamContext
@@ -29,12 +31,16 @@ logger = logging.getLogger(__name__)
 
 CONNECT_S: Final = 10.0
 _SERVER_S: Final = 3
+_CLOSE_S: Final = 1.0
 #: A connection that does not answer so many pings, so far apart, is dead.
 _PING_S: Final = 4
 _PINGS: Final = 2
 API_S: Final = 5.0
 #: What nats-py may hold back of what was published before it makes us wait for the socket.
 _PENDING_BYTES: Final = 2 << 20
+_CREDENTIALS: Final = re.compile(
+    r"BEGIN NATS USER JWT-+\s+\S+\s.*BEGIN USER NKEY SEED-+\s+(\S+)\s", re.DOTALL
+)
 _REFUSALS: Final = ("authorization", "authentication", "credentials", "user jwt")
 
 
@@ -84,6 +90,10 @@ async def connected(
         RefusedError: the credentials.
         LinkError: no server can be reached, or none whose certificate is believed.
     """
+    try:
+        options = {**_login(login), **_tls(reach)}
+    except (OSError, ValueError) as error:  # a certificate that cannot be read
+        raise failure(error) from None
     client = Client()
     link = Link(client, reach.domain)
     troubles: list[str] = []
@@ -112,15 +122,15 @@ async def connected(
                     pending_size=_PENDING_BYTES,
                     error_cb=told,
                     closed_cb=closed,
-                    **_login(login),
-                    **_tls(reach),
+                    **options,
                 )
         except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
             raise failure(error, troubles) from None
         yield link
     finally:
         with contextlib.suppress(OSError, TimeoutError, nats.errors.Error):
-            await client.close()
+            async with asyncio.timeout(_CLOSE_S):  # it may wait for a handshake that failed
+                await client.close()
 
 
 def failure(error: Exception, before: list[str] | None = None) -> LinkError:
@@ -153,10 +163,24 @@ def _login(login: Login) -> dict[str, Any]:
     if login.token:
         given["token"] = login.token.reveal()
     if login.nkey:
-        given["nkeys_seed_str"] = login.nkey.reveal()
+        given["nkeys_seed_str"] = _seed(login.nkey.reveal(), "nkey")
     if login.creds:
-        given["user_credentials"] = RawCredentials(login.creds.reveal())
+        text = login.creds.reveal()
+        found = _CREDENTIALS.search(text)
+        if found is None:
+            raise RefusedError("creds: no text of a .creds file of NATS: a token and a seed")
+        _seed(found[1], "creds")
+        given["user_credentials"] = RawCredentials(text)
     return given
+
+
+def _seed(text: str, key: str) -> str:
+    """A seed that can be signed with; nats-py would end by a defect. Raises RefusedError."""
+    try:
+        nkeys.from_seed(bytearray(text.strip().encode())).wipe()
+    except (nkeys.NkeysError, ValueError, TypeError):
+        raise RefusedError(f"{key}: no seed of an nkey, which begins with SU") from None
+    return text
 
 
 def _tls(reach: NatsReach) -> dict[str, Any]:
