@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from supervisor.cli import complete
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete.brokers)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def brokers(names: tuple[str, ...], as_json: bool) -> None:
     """List brokers and other sources, built in and installed: modes, depth, limits, credentials.

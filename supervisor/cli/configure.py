@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import FAILED, ConfigError, UserError
 
@@ -35,7 +36,15 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--broker", "-b", "brokers", multiple=True, metavar="NAME", help="An adapter for it.")
+@click.option(
+    "--broker",
+    "-b",
+    "brokers",
+    multiple=True,
+    metavar="NAME",
+    help="An adapter for it.",
+    shell_complete=complete.brokers,
+)
 @_json_option
 @with_instance
 def init(instance: Instance, brokers: tuple[str, ...], as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Final
 
@@ -18,6 +19,8 @@ from bus.messages import (
     StatusRequest,
 )
 from supervisor import runfile
+from supervisor.cli import complete
+from supervisor.cli.bars import waiting
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.cli.progress import follow
 from supervisor.errors import UserError
@@ -26,37 +29,61 @@ from supervisor.ordering import START_ORDER
 _DOWN_TIMEOUT_S: Final = 45.0
 
 
-@click.command()
-@with_instance
-def down(instance: Instance) -> None:
-    """End the supervisor and all its processes, in order."""
-    run = instance.running()
-    instance.ask(DownRequest(), Done)
-    deadline = time.monotonic() + _DOWN_TIMEOUT_S
-    while runfile.is_alive(run.pid, run.create_time):
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"the supervisor, pid {run.pid}, is still stopping",
-                f"See {instance.paths.log('supervisor')}.",
-            )
-        time.sleep(0.05)
-    click.echo("down: nothing of this instance runs any more")
-
-
-@click.command()
-@click.argument("name", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every process, one after the other.")
-@click.option("--hard", is_flag=True, help="Stop it first, then start it: no hand-over.")
-@click.option(
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_timeout_option = click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
     default=30.0,
     show_default=True,
-    help="Seconds for the new generation to come up.",
+    help="Seconds for a new generation to come up.",
 )
+
+
+@click.command()
+@_json_option
+@with_instance
+def down(instance: Instance, as_json: bool) -> None:
+    """End the supervisor and all its processes, in order.
+
+    Adapters log out first, then clients are told and disconnected. It returns when nothing runs
+    any more; exit code 3 means that nothing did.
+
+    \b
+    Examples:
+      openalgo-stream down
+      openalgo-stream down --config trading.toml
+    """
+    run = instance.running()
+    instance.ask(DownRequest(), Done)
+    deadline = time.monotonic() + _DOWN_TIMEOUT_S
+    with waiting("stopping", quiet=as_json):
+        while runfile.is_alive(run.pid, run.create_time):
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"the supervisor, pid {run.pid}, is still stopping",
+                    f"See {instance.paths.log('supervisor')}.",
+                )
+            time.sleep(0.05)
+    if as_json:
+        click.echo(json.dumps({"pid": run.pid, "down": True}))
+    else:
+        click.echo("down: nothing of this instance runs any more")
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=complete.processes)
+@click.option("--all", "everything", is_flag=True, help="Every process, one after the other.")
+@click.option("--hard", is_flag=True, help="Stop it first, then start it: no hand-over.")
+@_timeout_option
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per process.")
 @with_instance
 def restart(
-    instance: Instance, name: str | None, everything: bool, hard: bool, timeout: float
+    instance: Instance,
+    name: str | None,
+    everything: bool,
+    hard: bool,
+    timeout: float,
+    as_json: bool,
 ) -> None:
     """Replace one process by its next generation; the others go on.
 
@@ -77,7 +104,7 @@ def restart(
         raise click.UsageError("name one process, or give --all")
     for one in _rolling(instance) if name is None else [name]:
         instance.ask(RestartRequest(one, hard, timeout), Done)
-        follow(instance, one)
+        follow(instance, one, as_json=as_json)
 
 
 def _rolling(instance: Instance) -> list[str]:
@@ -90,15 +117,10 @@ def _rolling(instance: Instance) -> list[str]:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1),
-    default=30.0,
-    show_default=True,
-    help="Seconds for each new generation to come up.",
-)
+@_timeout_option
+@_json_option
 @with_instance
-def reload(instance: Instance, dry_run: bool, timeout: float) -> None:
+def reload(instance: Instance, dry_run: bool, timeout: float, as_json: bool) -> None:
     """Read the configuration again and touch only what changed.
 
     The plan is printed first; a configuration with a mistake changes nothing. What `env:VAR`
@@ -107,11 +129,19 @@ def reload(instance: Instance, dry_run: bool, timeout: float) -> None:
     \b
     Examples:
       openalgo-stream reload --dry-run
+      openalgo-stream reload
     """
     plan = instance.ask(ReloadRequest(dry_run, timeout), PlanReply)
-    for line in plan.lines:
-        click.echo(line)
-    if not plan.lines:
-        click.echo("nothing changed")
+    if as_json and dry_run:
+        click.echo(json.dumps({"name": "reload", "ok": True, "lines": plan.lines}))
+    elif not as_json:
+        for line in plan.lines or ["nothing changed"]:
+            click.echo(line)
     if not dry_run:
-        follow(instance, RELOAD, "the configuration was not reloaded as a whole")
+        follow(
+            instance,
+            RELOAD,
+            "the configuration was not reloaded as a whole",
+            as_json=as_json,
+            before=plan.lines,
+        )

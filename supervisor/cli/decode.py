@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from supervisor.cli import complete
+
 
 @click.command()
-@click.argument("broker")
+@click.argument("broker", shell_complete=complete.brokers)
 @click.argument("file", type=click.Path(path_type=Path))
 def decode(broker: str, file: Path) -> None:
     """Decode captured frames of BROKER in FILE; one JSON line per case.
@@ -18,7 +20,7 @@ def decode(broker: str, file: Path) -> None:
     exchange) and `frames` (`kind` binary with hex `data`, or text).
 
     \b
-    Example:
+    Examples:
       openalgo-stream decode zerodha captured.json
     """
     from adapters.decode import decode_file

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from supervisor import config
+from supervisor.cli import complete
+from supervisor.cli.bars import waiting
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.cli.openalgo_logins import resolved
 from supervisor.demo import with_demo
@@ -21,16 +23,26 @@ if TYPE_CHECKING:
     from adapters.master_file import MasterFile
     from bus.settings import AdapterSettings
 
-#: Whoever waits longer than this wants to see something move, in seconds.
-_PATIENCE_S = 1.0
-
-_adapter_option = click.option("--adapter", "-a", metavar="NAME", help="One adapter only.")
+_adapter_option = click.option(
+    "--adapter",
+    "-a",
+    metavar="NAME",
+    help="One adapter only.",
+    shell_complete=complete.adapters,
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
 def instruments() -> None:
-    """Fetch, search and show the instruments that adapters know."""
+    """Fetch, search and show the instruments that adapters know.
+
+    \b
+    Examples:
+      openalgo-stream instruments sync
+      openalgo-stream instruments search reliance
+      openalgo-stream instruments show NSE:RELIANCE
+    """
 
 
 @instruments.command()
@@ -125,7 +137,7 @@ def show(instance: Instance, instrument: str, adapter: str | None, as_json: bool
     """Show what each broker calls an instrument, and what else it calls the same.
 
     \b
-    Example:
+    Examples:
       openalgo-stream instruments show NSE:RELIANCE
     """
     exchange, colon, symbol = instrument.partition(":")
@@ -227,21 +239,11 @@ def _books(instance: Instance, only: str | None) -> Iterator[tuple[str, Instrume
 
 @contextmanager
 def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[str, int], None]]:
-    """What is being done, on the terminal, once it takes longer than one likes to wait."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda _doing, _done: None
-        return
-    begun = time.monotonic()
-    with console.status("") as line:
-        line.stop()
+    """What is being done, on the terminal."""
+    with waiting(name, quiet=quiet) as say:
 
         def progress(doing: str, done: int) -> None:
-            if time.monotonic() - begun >= _PATIENCE_S:
-                line.start()
-                amount = f"{done / 1e6:.1f} MB" if doing.startswith("fetching") else f"{done:,}"
-                line.update(f"{name}: {doing} {amount}")
+            amount = f"{done / 1e6:.1f} MB" if doing.startswith("fetching") else f"{done:,}"
+            say(f"{name}: {doing} {amount}")
 
         yield progress

@@ -15,6 +15,7 @@ from bus.access import DEFAULT_ROLE
 from bus.classic import announce
 from identity.keys import ApiKey, KeyStore
 from supervisor import config
+from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError
 
@@ -24,12 +25,25 @@ _EXPIRES_HELP: Final = "When it ends: 30d, 12h, 2026-12-31 (its end, local time)
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and revoke the API keys with which clients log in."""
+    """Make, list, rotate and revoke the API keys with which clients log in.
+
+    \b
+    Examples:
+      openalgo-stream keys create laptop
+      openalgo-stream keys list
+      openalgo-stream keys revoke laptop
+    """
 
 
 @keys.command()
 @click.argument("name")
-@click.option("--role", default=DEFAULT_ROLE, show_default=True, help="What it may.")
+@click.option(
+    "--role",
+    default=DEFAULT_ROLE,
+    show_default=True,
+    help="What it may.",
+    shell_complete=complete.roles,
+)
 @click.option("--user", default="", help="Whose orders it may see; NAME when left out.")
 @click.option("--expires", default="", metavar="WHEN", help=_EXPIRES_HELP)
 @click.option(
@@ -64,7 +78,7 @@ def create(
 
 
 @keys.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.keys)
 @click.option(
     "--overlap", default="0s", metavar="TIME", help="How long the old key stays good: 1h, 2d."
 )
@@ -75,7 +89,7 @@ def rotate(instance: Instance, name: str, overlap: str, expires: str, as_json: b
     """Replace the key of NAME by a new one with the same role and user, and print that, once.
 
     \b
-    Example:
+    Examples:
       openalgo-stream keys rotate laptop --overlap 1h
     """
     seconds = _duration(overlap)
@@ -91,7 +105,13 @@ def rotate(instance: Instance, name: str, overlap: str, expires: str, as_json: b
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_instance
 def list_keys(instance: Instance, as_json: bool) -> None:
-    """List all keys by name, with role, user, and when made, last used, expired and revoked."""
+    """List all keys by name, with role, user, and when made, last used, expired and revoked.
+
+    \b
+    Examples:
+      openalgo-stream keys list
+      openalgo-stream keys list --json
+    """
     with _store(instance) as store:
         known = store.list()
     if as_json:
@@ -104,14 +124,22 @@ def list_keys(instance: Instance, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.keys)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_instance
-def revoke(instance: Instance, name: str) -> None:
-    """End the key of NAME; its live connections are closed within a second."""
+def revoke(instance: Instance, name: str, as_json: bool) -> None:
+    """End the key of NAME; its live connections are closed within a second.
+
+    \b
+    Examples:
+      openalgo-stream keys revoke laptop
+    """
     with _store(instance) as store:
         user = store.revoke(name)
     _announce(instance, user)
-    click.echo(f"{name}'s key is revoked")
+    click.echo(
+        json.dumps({"name": name, "revoked": True}) if as_json else f"{name}'s key is revoked"
+    )
 
 
 def _route(instance: Instance, text: str) -> list[str]:

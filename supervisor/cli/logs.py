@@ -11,12 +11,13 @@ import click
 import msgspec
 
 from bus.loglines import fields, human, in_order
+from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.logs)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is written from now.")
 @click.option("--lines", "-n", default=50, show_default=True, help="Lines from the end of each.")
 @click.option("--json", "as_json", is_flag=True, help="The JSON lines of the files.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from supervisor.cli import complete
 from supervisor.cli.bars import bar
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError
@@ -29,7 +30,13 @@ _CLOSE_S: Final = 60.0
 @click.argument("symbols", nargs=-1, metavar="[EXCH:SYMBOL]...")
 @click.option("--out", "-o", metavar="FILE", type=click.Path(path_type=Path), help="Where to.")
 @click.option("--duration", "-d", metavar="TIME", help="90s, 10m, 1h30m; until Ctrl-C without.")
-@click.option("--adapter", "-a", metavar="NAME", help="One adapter's feed only.")
+@click.option(
+    "--adapter",
+    "-a",
+    metavar="NAME",
+    help="One adapter's feed only.",
+    shell_complete=complete.adapters,
+)
 @click.option(
     "--mode",
     "-m",

@@ -26,6 +26,12 @@ def recordings() -> None:
     """List, check, export and import recordings; PATH is a folder or file of them.
 
     Without PATH it is the folder where this instance's recorder writes.
+
+    \b
+    Examples:
+      openalgo-stream recordings list
+      openalgo-stream recordings verify yesterday.rec
+      openalgo-stream recordings export --parquet ticks.parquet
     """
 
 

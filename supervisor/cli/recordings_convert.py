@@ -21,7 +21,14 @@ _FILE: Final = click.Path(path_type=Path)
 
 @click.command()
 @path_argument
-@click.option("--parquet", "out", required=True, metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--parquet",
+    "out",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where to; it is written anew.",
+)
 @click.option("--from", "from_", metavar="MOMENT", help="2026-11-20T09:15, India's time.")
 @click.option("--to", metavar="MOMENT", help="The last moment.")
 @click.option("--symbol", "-s", "symbols", multiple=True, metavar="EXCH:SYMBOL", help="Only these.")
@@ -100,7 +107,7 @@ def import_(file: Path, out: Path | None, master: Path | None, adapter: str, as_
     Ticks are made as an adapter makes them, in mode DEPTH; a replay derives the others.
 
     \b
-    Example:
+    Examples:
       openalgo-stream recordings import ticks.jsonl.gz --out 2025-12-15.rec
     """
     from bus.topics import Mode, is_adapter_name

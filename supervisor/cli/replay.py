@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from bus.messages import Done, ProcessStatus, StatusReply, StatusRequest, SteerRequest
+from supervisor.cli import complete
 from supervisor.cli.bars import bar
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.cli.recorded import json_option, moment, moment_of
@@ -17,13 +18,23 @@ from supervisor.errors import UserError
 
 _LOOK_S: Final = 0.25
 _adapter_option = click.option(
-    "--adapter", "-a", metavar="NAME", help="Which replay; not needed where there is one."
+    "--adapter",
+    "-a",
+    metavar="NAME",
+    help="Which replay; not needed where there is one.",
+    shell_complete=complete.adapters,
 )
 
 
 @click.group()
 def replay() -> None:
-    """Show and steer a replay that runs, or play a recording for once."""
+    """Show and steer a replay that runs, or play a recording for once.
+
+    \b
+    Examples:
+      openalgo-stream replay play yesterday.rec --speed 10
+      openalgo-stream replay status --watch
+    """
 
 
 @replay.command()
@@ -32,7 +43,13 @@ def replay() -> None:
 @click.option("--watch", "-w", is_flag=True, help="A progress bar until its end or Ctrl-C.")
 @with_instance
 def status(instance: Instance, adapter: str | None, as_json: bool, watch: bool) -> None:
-    """Tell where a replay is, and the digest of its last whole pass."""
+    """Tell where a replay is, and the digest of its last whole pass.
+
+    \b
+    Examples:
+      openalgo-stream replay status
+      openalgo-stream replay status --watch
+    """
     process = _replay(instance, adapter)
     if watch:
         _watch(instance, process.name)
@@ -52,25 +69,38 @@ def status(instance: Instance, adapter: str | None, as_json: bool, watch: bool) 
 
 @replay.command()
 @_adapter_option
+@json_option
 @with_instance
-def pause(instance: Instance, adapter: str | None) -> None:
-    """Hold a replay where it is."""
-    _steer(instance, adapter, "pause")
+def pause(instance: Instance, adapter: str | None, as_json: bool) -> None:
+    """Hold a replay where it is.
+
+    \b
+    Examples:
+      openalgo-stream replay pause
+    """
+    _steer(instance, adapter, "pause", as_json=as_json)
 
 
 @replay.command()
 @_adapter_option
+@json_option
 @with_instance
-def resume(instance: Instance, adapter: str | None) -> None:
-    """Go on, or begin."""
-    _steer(instance, adapter, "resume")
+def resume(instance: Instance, adapter: str | None, as_json: bool) -> None:
+    """Go on, or begin.
+
+    \b
+    Examples:
+      openalgo-stream replay resume --adapter yesterday
+    """
+    _steer(instance, adapter, "resume", as_json=as_json)
 
 
 @replay.command(context_settings={"ignore_unknown_options": True})
 @click.argument("where", metavar="MOMENT")
 @_adapter_option
+@json_option
 @with_instance
-def seek(instance: Instance, where: str, adapter: str | None) -> None:
+def seek(instance: Instance, where: str, adapter: str | None, as_json: bool) -> None:
     """Go to a moment: 10:30:00 of the day that is played, 2026-11-20T10:30, +5m or -30s.
 
     \b
@@ -80,16 +110,23 @@ def seek(instance: Instance, where: str, adapter: str | None) -> None:
     """
     stats = _replay(instance, adapter).stats
     at_ns = moment_of(where, _ns(stats["position_ns"]) or _ns(stats["first_ns"]))
-    _steer(instance, adapter, "seek", str(at_ns))
+    _steer(instance, adapter, "seek", str(at_ns), as_json=as_json)
 
 
 @replay.command()
 @click.argument("times", type=click.FloatRange(min=0))
 @_adapter_option
+@json_option
 @with_instance
-def speed(instance: Instance, times: float, adapter: str | None) -> None:
-    """Play at so many TIMES real time; 0 is as fast as the slowest consumer reads."""
-    _steer(instance, adapter, "speed", str(times))
+def speed(instance: Instance, times: float, adapter: str | None, as_json: bool) -> None:
+    """Play at so many TIMES real time; 0 is as fast as the slowest consumer reads.
+
+    \b
+    Examples:
+      openalgo-stream replay speed 10
+      openalgo-stream replay speed 0
+    """
+    _steer(instance, adapter, "speed", str(times), as_json=as_json)
 
 
 @replay.command()
@@ -116,7 +153,9 @@ def play(ctx: click.Context, /, path: Path, **options: Any) -> None:
     from supervisor.cli.up import up
 
     file = prepare(path.absolute(), options)
-    ctx.invoke(up, config_option=str(file), demo=False, detach=True, background=False)
+    ctx.invoke(
+        up, config_option=str(file), demo=False, detach=True, background=False, as_json=False
+    )
     instance = Instance(file)
     try:
         _tell_how(instance)
@@ -127,7 +166,7 @@ def play(ctx: click.Context, /, path: Path, **options: Any) -> None:
     except KeyboardInterrupt:
         click.echo("", err=True)
     finally:
-        ctx.invoke(down, config_option=str(file), demo=False)
+        ctx.invoke(down, config_option=str(file), demo=False, as_json=False)
 
 
 def _tell_how(instance: Instance) -> None:
@@ -153,10 +192,15 @@ def _watch(instance: Instance, name: str) -> None:
             time.sleep(_LOOK_S)
 
 
-def _steer(instance: Instance, adapter: str | None, action: str, value: str = "") -> None:
+def _steer(
+    instance: Instance, adapter: str | None, action: str, value: str = "", *, as_json: bool
+) -> None:
     name = _replay(instance, adapter).name
     instance.ask(SteerRequest(name, action, value), Done)
-    click.echo(f"{name}: {action} {value}".rstrip())
+    if as_json:
+        click.echo(json.dumps({"name": name, "action": action, "value": value}))
+    else:
+        click.echo(f"{name}: {action} {value}".rstrip())
 
 
 def _replay(instance: Instance, adapter: str | None) -> ProcessStatus:

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from bus.settings import SimulatorSettings
+from supervisor.cli import complete
 
 
 @click.command()
-@click.argument("broker")
+@click.argument("broker", shell_complete=complete.brokers)
 @click.option("--data", metavar="FILE", default="", help="Recorded market data to play.")
 @click.option("--master", metavar="FILE", default="", help="Instrument master that names it.")
 @click.option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from bus.messages import StatusReply
@@ -21,13 +23,8 @@ def print_processes(reply: StatusReply, paths: StatePaths) -> None:
 
 
 def print_demo(reply: StatusReply, paths: StatePaths) -> None:
-    """A key to begin with. Each demo makes a new one, since only its hash is kept."""
-    from identity.keys import KeyStore
-
-    with KeyStore(paths.keys) as store:
-        if any(key.name == KEY_NAME and key.revoked is None for key in store.list()):
-            store.revoke(KEY_NAME)
-        api_key = store.create(KEY_NAME, role="admin")
+    """Where to connect, and a key to begin with."""
+    api_key = _demo_key(paths)
     url = next((p.endpoint for p in reply.processes if p.role == "proxy"), "")
     console = next((p.endpoint for p in reply.processes if p.role == "console"), "")
     click.echo(
@@ -41,3 +38,34 @@ In a second terminal:
   openalgo-stream tail NSE:RELIANCE NSE_INDEX:NIFTY
 """
     )
+
+
+def print_json(reply: StatusReply, paths: StatePaths, *, demo: bool) -> None:
+    """The same for programs: `pid`, `state`, `processes`, and the demo's `api_key`."""
+    told: dict[str, object] = {
+        "pid": reply.supervisor.pid,
+        "state": str(paths.root),
+        "processes": [
+            {
+                "name": process.name,
+                "role": process.role,
+                "state": process.state,
+                "endpoint": process.endpoint,
+                "detail": process.detail,
+            }
+            for process in reply.processes
+        ],
+    }
+    if demo:
+        told["api_key"] = _demo_key(paths)
+    click.echo(json.dumps(told))
+
+
+def _demo_key(paths: StatePaths) -> str:
+    """Each demo makes a new one, since only its hash is kept."""
+    from identity.keys import KeyStore
+
+    with KeyStore(paths.keys) as store:
+        if any(key.name == KEY_NAME and key.revoked is None for key in store.list()):
+            store.revoke(KEY_NAME)
+        return store.create(KEY_NAME, role="admin")

@@ -16,6 +16,7 @@ from bus.messages import DirectoryReply, DirectoryRequest, PublisherEntry
 from bus.secret import Secret
 from bus.subscriber import Feed, Subscriber
 from bus.topics import EXCHANGES, Mode, Topic
+from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError
 
@@ -30,7 +31,11 @@ from supervisor.errors import UserError
     show_default=True,
 )
 @click.option(
-    "--adapter", "-a", metavar="NAME", help="Whose feed; the first adapter's if left out."
+    "--adapter",
+    "-a",
+    metavar="NAME",
+    help="Whose feed; the first adapter's if left out.",
+    shell_complete=complete.adapters,
 )
 @click.option("--count", "-n", type=click.IntRange(min=1), help="End after so many ticks.")
 @click.option("--json", "as_json", is_flag=True, help="Print each tick's JSON.")

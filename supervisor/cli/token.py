@@ -9,6 +9,7 @@ import click
 
 from bus.messages import Done, TokenRequest
 from bus.secret import Secret
+from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.cli.progress import follow
 from supervisor.errors import UserError
@@ -16,15 +17,23 @@ from supervisor.errors import UserError
 
 @click.group()
 def token() -> None:
-    """Give adapters new broker tokens while they run."""
+    """Give adapters new broker tokens while they run.
+
+    \b
+    Examples:
+      openalgo-stream token set zerodha --from-env KITE_ACCESS_TOKEN
+    """
 
 
 @token.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.adapters)
 @click.option("--field", default="access_token", show_default=True, help="Which credential it is.")
 @click.option("--from-env", "variable", metavar="VAR", help="Read it from this variable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_instance
-def set_token(instance: Instance, name: str, field: str, variable: str | None) -> None:
+def set_token(
+    instance: Instance, name: str, field: str, variable: str | None, as_json: bool
+) -> None:
     """Give the adapter NAME a new token, read from standard input.
 
     An adapter that runs is handed over to a generation with the new token, and no client
@@ -37,7 +46,7 @@ def set_token(instance: Instance, name: str, field: str, variable: str | None) -
       openalgo-stream token set zerodha --from-env KITE_ACCESS_TOKEN
     """
     instance.ask(TokenRequest(name, field, _read(variable)), Done)
-    follow(instance, name)
+    follow(instance, name, as_json=as_json)
 
 
 def _read(variable: str | None) -> Secret:

@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -17,9 +17,10 @@ import click
 from bus.logs import file_handler, terminal_handler
 from bus.messages import StatusReply, StatusRequest
 from supervisor import compose, config, preflight, runfile
+from supervisor.cli.bars import waiting
 from supervisor.cli.instance import Instance, locate
 from supervisor.cli.openalgo_logins import OpenAlgoLogins
-from supervisor.cli.summary import print_demo, print_processes
+from supervisor.cli.summary import print_demo, print_json, print_processes
 from supervisor.config import Config
 from supervisor.demo import with_demo
 from supervisor.errors import UserError
@@ -40,10 +41,16 @@ _SETTLED: Final = frozenset({State.RUNNING, State.FAILED, State.NEEDS_TOKEN, Sta
 @click.option("--config", "-c", "config_option", metavar="FILE", help="Configuration file.")
 @click.option("--demo", is_flag=True, help="Add a simulated market; needs no account.")
 @click.option("--detach", "-d", is_flag=True, help="Return when all is up; go on in background.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --detach.")
 @click.option("--background", is_flag=True, hidden=True)
 @click.pass_context
 def up(
-    ctx: click.Context, config_option: str | None, demo: bool, detach: bool, background: bool
+    ctx: click.Context,
+    config_option: str | None,
+    demo: bool,
+    detach: bool,
+    as_json: bool,
+    background: bool,
 ) -> None:
     """Start the supervisor and every configured process.
 
@@ -53,7 +60,10 @@ def up(
     Examples:
       openalgo-stream up --demo
       openalgo-stream up --config trading.toml --detach
+      openalgo-stream up --detach --json
     """
+    if as_json and not detach:
+        raise click.UsageError("--json needs --detach")
     instance = locate(ctx, config_option, demo=demo)
     if instance.file is None and not demo:
         raise UserError(
@@ -67,7 +77,7 @@ def up(
     previous = _refuse_early(instance.file, settings, paths)
     paths.make()
     if detach:
-        _detach(instance, paths, demo=demo)
+        _detach(instance, paths, demo=demo, as_json=as_json)
         return
     try:
         lock = Lock(paths.lock)
@@ -196,7 +206,7 @@ def _log_to(paths: StatePaths, *, terminal: bool) -> None:
 # --- in the background ----------------------------------------------------------------------
 
 
-def _detach(instance: Instance, paths: StatePaths, *, demo: bool) -> None:
+def _detach(instance: Instance, paths: StatePaths, *, demo: bool, as_json: bool) -> None:
     """Start `up` again in the background and wait until it has brought everything up."""
     command = [sys.executable, "-P", "-m", "supervisor", "up", "--background"]
     if instance.file is not None:
@@ -209,10 +219,14 @@ def _detach(instance: Instance, paths: StatePaths, *, demo: bool) -> None:
         background = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    reply = _await_up(instance, background, output)
-    print_processes(reply, paths)
-    if demo:
-        print_demo(reply, paths)
+    with waiting("starting", quiet=as_json) as say:
+        reply = _await_up(instance, background, output, say)
+    if as_json:
+        print_json(reply, paths, demo=demo)
+    else:
+        print_processes(reply, paths)
+        if demo:
+            print_demo(reply, paths)
     for process in reply.processes:
         if process.role == "proxy" and process.state != State.RUNNING:
             raise UserError(
@@ -221,7 +235,12 @@ def _detach(instance: Instance, paths: StatePaths, *, demo: bool) -> None:
             )
 
 
-def _await_up(instance: Instance, background: subprocess.Popen[bytes], output: Path) -> StatusReply:
+def _await_up(
+    instance: Instance,
+    background: subprocess.Popen[bytes],
+    output: Path,
+    say: Callable[[str], None],
+) -> StatusReply:
     deadline = time.monotonic() + _UP_TIMEOUT_S
     reply: StatusReply | None = None
     while time.monotonic() < deadline:
@@ -233,6 +252,10 @@ def _await_up(instance: Instance, background: subprocess.Popen[bytes], output: P
             reply = None
         if reply is not None and _settled(reply):
             return reply
+        if reply is not None:
+            late = [p.name for p in reply.processes if p.state not in _SETTLED]
+            up_now = len(reply.processes) - len(late)
+            say(f"{up_now} of {len(reply.processes)} are up; waiting for {', '.join(late)}")
         time.sleep(0.05)
     if reply is None:
         raise UserError(f"no answer from the supervisor in {_UP_TIMEOUT_S:g} s", f"See {output}.")
