@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "replay": "replay",
     "simulate": "simulate",
     "decode": "decode",
+    "bench": "bench",
     "completion": "completion",
 }
 

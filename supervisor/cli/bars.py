@@ -32,7 +32,13 @@ def bar(
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
     )
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # else output for a file would go to the terminal
+    ) as progress:
         task = progress.add_task(text, total=total)
         yield lambda at: progress.update(task, completed=at)
 

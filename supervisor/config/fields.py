@@ -120,6 +120,8 @@ def allowed(kind: shapes.Type) -> str:  # noqa: PLR0911 - one per shape
             return f"a list of: {allowed(inner)}"
         case shapes.DictType(key_type=key, value_type=inner):
             return f"a table: {allowed(key)} = {allowed(inner)}"
+        case shapes.StructType(fields=fields):
+            return "a table with " + ", ".join(field.encode_name for field in fields)
         case shapes.CustomType():
             return 'text, "env:VAR" or "file:PATH"'
         case shapes.IntType(ge=low, le=high) | shapes.FloatType(ge=low, le=high):

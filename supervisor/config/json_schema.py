@@ -65,6 +65,8 @@ def _shape(kind: shapes.Type) -> dict[str, Any]:  # noqa: PLR0911 - one per shap
             return {"type": "array", "items": _shape(inner)}
         case shapes.DictType(value_type=inner):
             return {"type": "object", "additionalProperties": _shape(inner)}
+        case shapes.StructType(cls=table):
+            return _table(table)
         case shapes.StrType(pattern=pattern):
             return {"type": "string", **({"pattern": pattern} if pattern else {})}
         case shapes.IntType() | shapes.FloatType():

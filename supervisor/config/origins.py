@@ -22,6 +22,8 @@ from supervisor.config.where import line_of, lines_of
 _HIDDEN: Final = re.compile(
     r"secret|password|passwd|token|api_key|credential|private", re.IGNORECASE
 )
+#: User and password in an address.
+_USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 Kind = Literal["file", "environment", "default", "derived"]
 
@@ -83,12 +85,15 @@ def _of(where: str, entry: Struct) -> Iterator[tuple[str, Any]]:
     for field in msgspec.structs.fields(entry):
         value = getattr(entry, field.name)
         key = f"{where}.{field.name}"
-        if isinstance(value, dict) and value:
-            yield from (
-                (f"{key}.{_quoted(name)}", _hidden(name, one)) for name, one in value.items()
-            )
-        else:
+        if not isinstance(value, dict) or not value:
             yield key, _hidden(field.name, value)
+            continue
+        for name, one in value.items():
+            inner = f"{key}.{_quoted(name)}"
+            if isinstance(one, Struct):
+                yield from _of(inner, one)
+            else:
+                yield inner, _hidden(name, one)
 
 
 def _quoted(name: str) -> str:
@@ -97,9 +102,11 @@ def _quoted(name: str) -> str:
 
 def _hidden(name: str, value: Any) -> Any:
     """Typed secrets are; free tables and simulators have values that only their name tells."""
-    if isinstance(value, str) and value and _HIDDEN.search(name):
+    if not isinstance(value, str):
+        return value
+    if value and _HIDDEN.search(name):
         return Secret(value)
-    return value
+    return _USERINFO.sub("***@", value)
 
 
 def _parts(key: str) -> list[str]:
@@ -129,10 +136,9 @@ def _is_default(key: str, value: Any) -> bool:
     """Whether nobody said anything and nothing was made of anything else."""
     section, *names, last = _parts(key)
     kind = NAMED_SECTIONS.get(section)
-    if kind is None:
-        blank: Any = getattr(Config(), section)
-    else:
-        blank, names = kind(), names[1:]
-    if names:
+    blank: Any = getattr(Config(), section) if kind is None else kind()
+    if kind is not None:
+        names = names[1:]
+    if names:  # inside a free table: only what its own kind has can have a default
         return False
     return bool(getattr(blank, last, None) == value)

@@ -165,6 +165,7 @@ def test_secrets_of_free_tables_are_hidden_by_their_names(tmp_path):
     file.write_text(
         "[adapters.far]\nbroker = 'replay'\noptions = { path = 'x', auth_token = 'SECRET-1' }\n"
         "[simulators.m]\nbroker = 'zerodha'\napi_key = 'SECRET-2'\n"
+        "[proxy]\npublic_url = 'wss://me:SECRET-3@example.com/ws'\n"
     )
     told = effective(file, {})
     assert "SECRET" not in repr(told)
