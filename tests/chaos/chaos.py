@@ -210,13 +210,13 @@ class Chaos:
 
     def _command(self, request, name):
         """It may fail when something else happens at the same time; nothing is worse then."""
-        with contextlib.suppress(StreamError):
-            if isinstance(self._ask(request), Refused):
-                return
-        told = []
         deadline = time.monotonic() + BACK_S
+        is_asked, told = False, []
         while time.monotonic() < deadline:
-            with contextlib.suppress(StreamError):
+            with contextlib.suppress(StreamError):  # the supervisor may be away
+                if not is_asked and isinstance(self._ask(request), Refused):
+                    return
+                is_asked = True
                 progress = self._ask(ProgressRequest(name))
                 told = progress.lines
                 if progress.over:
