@@ -35,11 +35,11 @@ def measure(adapters: int, *, template: bool, settle_s: float) -> dict[str, Any]
     with Instance(config(adapters, template=template)) as instance:
         instance.wait_until_running()
         lines = instance.log("supervisor").splitlines()
-        moments = {
-            line.split()[4]: when(line) - instance.began_unix
-            for line in lines
-            if line.endswith(" is running")
-        }
+        moments = [
+            when(line) - instance.began_unix
+            for line in map(json.loads, lines)
+            if line["event"].endswith(" is running")
+        ]
         time.sleep(settle_s)
         processes = instance.all_processes()
         weights = {p.pid: pss_bytes(p) / 1e6 for p in processes}
@@ -49,7 +49,7 @@ def measure(adapters: int, *, template: bool, settle_s: float) -> dict[str, Any]
     return {
         "adapters": adapters,
         "processes": len(weights),
-        "all_running_s": round(max(moments.values()), 3),
+        "all_running_s": round(max(moments), 3),
         "pss_mb": round(sum(weights.values()), 1),
         "adapter_pss_mb": round(statistics.median(by_adapter), 2),
         "supervisor_pss_mb": round(weights[processes[0].pid], 1),
@@ -57,9 +57,9 @@ def measure(adapters: int, *, template: bool, settle_s: float) -> dict[str, Any]
     }
 
 
-def when(line: str) -> float:
+def when(line: dict[str, Any]) -> float:
     """The Unix time at which a log line was written."""
-    return dt.datetime.fromisoformat(line.split(maxsplit=1)[0]).timestamp()
+    return dt.datetime.fromisoformat(line["timestamp"]).timestamp()
 
 
 def main() -> None:

@@ -34,11 +34,17 @@ class Adoption:
     def waiting(self) -> list[ProcessRecord]:
         return list(self._waiting.values())
 
-    def expect(self, fleet: Fleet) -> None:
-        """Make places for those that were about to replace others."""
-        for record in self.waiting:
+    def expect(self, fleet: Fleet, records: Iterable[ProcessRecord]) -> None:
+        """Let the fleet know what lives and addresses there were, and make places for those that
+        were about to replace others."""
+        for record in records:
             current = fleet.get(record.name)
-            if record.successor and current is not None:
+            if current is None:
+                continue
+            current.lifecycle.numbers.note(record.generation)  # they only ever grow
+            if not (record.standby or record.successor):
+                current.last_endpoint = record.endpoint
+            if record.successor and record.pid in self._waiting:
                 fleet.prepare(current)
 
     def claim(self, hello: Hello) -> ProcessRecord | None:

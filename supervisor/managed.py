@@ -205,6 +205,7 @@ class Managed:
             generation=self.lifecycle.generation,
             restarts=self.lifecycle.restarts,
             life=self.life,
+            endpoint=self.last_endpoint,
         )
 
     def status(self, now: float) -> ProcessStatus:

@@ -31,8 +31,8 @@ class ProcessRecord(Struct, frozen=True, kw_only=True):
     standby: bool = False
     #: Whether it was about to take the place of another of its name.
     successor: bool = False
-    #: The port that a simulator was given, so that its next life can have it again.
-    port: int = 0
+    #: Where it was, so that its next life can have the same port.
+    endpoint: str = ""
     #: What its log lines are known by.
     life: str = ""
 

@@ -53,8 +53,8 @@ logger = logging.getLogger(__name__)
 _TICK_S: Final = 0.1
 #: Later than this the supervisor was stopped, starved or swapped out; others may have waited.
 _OVERSLEPT_S: Final = 1.0
-#: Processes beat once a second; what has not been heard of after this is not there.
-_ADOPTION_S: Final = 2.5
+#: Processes beat once a second; what has not been heard of after this hangs, as for a lifecycle.
+_ADOPTION_S: Final = 5.0
 #: Rather than wait longer for a warm template, start plainly.
 _WARM_S: Final = 5.0
 
@@ -162,16 +162,12 @@ class Supervisor:
         """Take on what an earlier supervisor left running: same pids, same ports."""
         if self._previous is None:
             return
-        self._adoption.expect(self._fleet)
+        self._adoption.expect(self._fleet, self._previous.processes)
         await self.until(lambda: not self._adoption.waiting, _ADOPTION_S)
         self._adoption.give_up()
         for old, new in settle(self._fleet):
             self._commands.resume(old, new)
         self._hearing.publish_directory()
-        for record in self._previous.processes:
-            process = self._fleet.get(record.name)
-            if process is not None:  # generations only ever grow
-                process.lifecycle.numbers.note(record.generation)
         for name in self._fleet.names:  # one that died while nobody looked
             self._take_over(name)
         self.changed()

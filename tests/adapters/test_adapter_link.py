@@ -1,5 +1,6 @@
 """The life of a connection."""
 
+import datetime as dt
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from adapters.errors import Verdict
 from adapters.link import PROBE_S, Link, State
 from bus.backoff import Backoff
+from bus.market_hours import IST, Calendar
 
 
 def make(silence_s=10.0, login_reply_s=None, stall_s=None):
@@ -52,6 +54,31 @@ def test_ticks_are_expected_only_while_the_market_is_open():
     assert link.overdue(5198.0, expects_ticks=True) is None
     said = "no tick for 100.0 s while the market is open"
     assert link.overdue(5199.0, expects_ticks=True) == said
+
+
+def test_a_night_with_a_new_token_and_the_next_open_raise_no_false_alarm():
+    """From one close to the next open, heartbeats every five seconds, and a token at three."""
+    close = dt.datetime(2026, 11, 18, 16, 0, tzinfo=IST).timestamp()
+    new_token, opens = 11 * 3600, 17 * 3600
+    calendar, link = Calendar(), make(silence_s=15.0, stall_s=120.0)
+    link.opened(0.0)
+    alarms, attempts = [], 0
+    for now in range(0, int(opens) + 1, 5):
+        if now == new_token:
+            link.renewed(float(now))
+        if link.state is State.CONNECTING:
+            assert link.attempt_in_s(float(now)) == 0.0, "a new token is used at once"
+            link.opened(float(now))
+            attempts += 1
+        link.heard(float(now))
+        is_open = calendar.is_open("NSE", close + now)
+        alarms.append(link.overdue(float(now), expects_ticks=is_open))
+    assert alarms == [None] * len(alarms)
+    assert attempts == 1
+    link.heard(opens)
+    link.ticked(opens)
+    assert link.overdue(opens + 14, expects_ticks=True) is None
+    assert link.overdue(opens + 15, expects_ticks=True) == "no frame for 15.0 s"
 
 
 def test_an_instrument_that_nobody_trades_costs_ever_fewer_connections():

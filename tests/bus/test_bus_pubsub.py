@@ -171,6 +171,23 @@ def test_a_later_generation_learns_the_whole_demand_from_its_sockets():
     on_bench(scenario)
 
 
+def test_two_hundred_publishers_at_once_have_a_port_each():
+    async def scenario(bench):
+        made = [bench.publisher(generation=n + 1) for n in range(200)]
+        endpoints = {publisher.endpoint for publisher in made}
+        assert len(endpoints) == 200
+        subscriber = bench.subscriber()
+        subscriber.subscribe("zerodha", SBIN.wire)
+        subscriber.follow([entry(made[77])])
+        await until(lambda: made[77].demands)
+        for number, publisher in enumerate(made):
+            publisher.publish(SBIN.wire, b"%d" % number, 0)
+        await until(lambda: subscriber.got)
+        assert [frame.payload for frame in subscriber.got] == [b"77"]
+
+    on_bench(scenario)
+
+
 def test_holes_in_a_sequence_are_counted_also_after_the_feed_is_gone():
     async def scenario(bench):
         publisher, subscriber = bench.publisher(), bench.subscriber()

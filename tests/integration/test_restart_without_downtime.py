@@ -89,6 +89,35 @@ def test_the_old_generation_may_be_killed_while_the_new_one_starts(system):
     assert not reader.closed
 
 
+def test_the_new_generation_may_be_killed_while_it_joins(system):
+    one = system(MARKET).up()
+    reader = Reader(one, one.key(), TRUTH.instruments(5))
+    one.wait_for(lambda: sum(map(len, reader.seen.values())) > 20)
+    for _ in range(3):
+        before = generations(one)
+        restart = threading.Thread(
+            target=one.run, args=("restart", "zerodha"), kwargs={"check": False}
+        )
+        restart.start()
+        one.wait_for(lambda before=before: len(generations(one)) > len(before))
+        os.kill(newest_pid(one), signal.SIGKILL)
+        restart.join()
+        # A first crash is answered at once, so that the restart may succeed all the same.
+        one.wait_for(one.settled)
+        [left] = generations(one)
+        assert left == before[0] or left > before[0] + 1
+    before = sum(map(len, reader.seen.values()))
+    one.wait_for(lambda: sum(map(len, reader.seen.values())) > before + 20)
+    reader.stop()
+    TRUTH.check(reader.seen)
+
+
+def newest_pid(one):
+    run = json.loads((one.folder / "state" / "run.json").read_text())
+    mine = [record for record in run["processes"] if record["name"] == "zerodha"]
+    return max(mine, key=lambda record: record["generation"])["pid"]
+
+
 def generations(one):
     """Those of the adapter that live, by the supervisor's own record."""
     run = json.loads((one.folder / "state" / "run.json").read_text())

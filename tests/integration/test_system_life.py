@@ -133,6 +133,21 @@ def test_a_hung_process_is_found_and_replaced(system):
     assert "no heartbeat" in demo.logs()
 
 
+def test_a_supervisor_that_was_stopped_for_longer_than_heartbeats_may_take_blames_nobody(system):
+    """As after a suspend of the machine, or a clock that jumped: all were late, nobody hung."""
+    demo = system("").up("--demo")
+    supervisor = psutil.Process(demo.status()["supervisor"]["pid"])
+    before = demo.pids()
+    supervisor.suspend()
+    time.sleep(6.0)
+    supervisor.resume()
+    demo.wait_for(lambda: "did not run for" in demo.logs())
+    demo.wait_for(demo.settled)
+    time.sleep(1.0)
+    assert demo.pids() == before
+    assert all(process["restarts"] == 0 for process in demo.status()["processes"])
+
+
 def test_a_dead_supervisor_stops_nothing_and_the_next_one_adopts(system):
     demo = system("").up("--demo")
     with demo.connect() as client:

@@ -93,7 +93,7 @@ def replaced(tmp_path):
         restarts=1,
         successor=True,
     )
-    Adoption([record]).expect(fleet)
+    Adoption([record]).expect(fleet, [record])
     return fleet, fleet.get("zerodha"), fleet.place_of(record)
 
 
@@ -116,3 +116,17 @@ def test_of_a_replacement_of_which_one_is_left_that_one_counts(tmp_path, who):
     assert fleet.get("zerodha") is (new if who == "new" else old)
     assert fleet.successor("zerodha") is None
     assert not fleet.get("zerodha").lifecycle.superseded, "its end is answered by a restart"
+
+
+def test_who_died_with_the_supervisor_begins_where_it_was_and_with_a_number_of_its_own(tmp_path):
+    fleet = Fleet([Managed("sim", "simulator", dict, tmp_path / "log", Random(1))])
+    gone = ProcessRecord(
+        name="sim", pid=2**22, create_time=1.0, generation=7, restarts=0, endpoint="ws://h:1234"
+    )
+    Adoption([gone]).expect(fleet, [gone])
+    process = fleet.get("sim")
+    assert process.last_endpoint == "ws://h:1234"
+    begin(process)
+    assert process.lifecycle.generation == 8
+    [record] = fleet.records()
+    assert record.endpoint == "ws://h:1234"
