@@ -91,8 +91,10 @@ def restart(
     before the old one ends, and no client misses a tick. If the new one does not come up, the
     old one stays and the command fails. The proxy's next generation gets its port and its
     clients' open connections: nobody is disconnected but clients that use TLS, which have to
-    connect again (spread over [proxy] drain_s). Other processes are stopped and started. --all
-    goes through all of them in turn, and stops at the first failure.
+    connect again (spread over [proxy] drain_s). The market-data service's next generation gets
+    port, connections and paper accounts: requests wait for a moment, and none is lost. Other
+    processes are stopped and started. --all goes through all of them in turn, and stops at the
+    first failure.
 
     \b
     Examples:
