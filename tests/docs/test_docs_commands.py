@@ -1,5 +1,7 @@
 """Every command in README and docs: run as it stands, or at least one that there is."""
 
+import itertools
+import json
 import os
 import re
 import shlex
@@ -26,6 +28,9 @@ FEED = 'url = "simulator:pretended"\ninstruments = "simulator:pretended"\n'
 SIMULATOR = '\n[simulators.pretended]\nbroker = "zerodha"\n'
 GIVEN = '[adapters.zerodha]\ncredentials = { api_key = "k", access_token = "t" }\n'
 
+#: Where the HTTP API is in the docs.
+API = "http://127.0.0.1:8766"
+
 
 class Terminal:
     """A user's folder, beside what a clone has; the brokers are pretended, the ports free."""
@@ -33,6 +38,7 @@ class Terminal:
     def __init__(self, folder, monkeypatch):
         self.folder = folder
         self.background = []
+        self.key = None
         for name in (".venv", "Makefile", "pyproject.toml", "requirements", "bench", "deploy"):
             (folder / name).symlink_to(ROOT / name if name != ".venv" else sys.prefix)
         for section in ("PROXY", "MARKETDATA"):
@@ -67,6 +73,21 @@ class Terminal:
         told, _ = process.communicate(timeout=60)
         # What Python itself says when it is interrupted at its own end is not ours.
         assert "Traceback" not in told.partition("Exception ignored in")[0], told
+
+    def ask(self, block, answer):
+        """A question to the HTTP API: of this instance, with a key that it knows."""
+        if self.key is None:
+            assert self.run("openalgo-stream up --detach")[0] == 0
+            made = self.run("openalgo-stream keys create reader --json")[1]
+            self.key = json.loads(made)["api_key"]
+        processes = json.loads(self.run("openalgo-stream status --json")[1])["processes"]
+        endpoint = next(p["endpoint"] for p in processes if p["name"] == "marketdata")
+        command = block.text.replace(API, endpoint).replace('"KEY"', f'"{self.key}"')
+        status, told = self.run(command)
+        assert status == 0, f"{block.where}: {told}"
+        reply, documented = json.loads(told), json.loads(answer.text)
+        assert reply["status"] == documented["status"], f"{block.where}: {told}"
+        assert reply.keys() == documented.keys(), f"{block.where}: {told}"
 
     def carry_out(self, block):
         if block.mark == "in background":
@@ -109,8 +130,10 @@ def terminal(tmp_path, monkeypatch):
 def test_the_commands_of_a_page_run_in_their_order(page, terminal):
     if page.name != "README.md":  # that one begins with nothing
         terminal.configure(GIVEN)
-    for block in page.blocks:
-        if block.text.startswith("# openalgo-stream.toml\n"):
+    for block, after in itertools.zip_longest(page.blocks, list(page.blocks)[1:]):
+        if API in block.text and block in page.shell:
+            terminal.ask(block, after)
+        elif block.text.startswith("# openalgo-stream.toml\n"):
             terminal.configure(block.text)
         elif block in page.shell and not block.mark.startswith("not run"):
             terminal.carry_out(block)
