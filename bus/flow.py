@@ -24,14 +24,16 @@ class Flow:
 
     def came(self, frames: Sequence[Frame]) -> None:
         """A batch was read from the bus; the latency is from the adapter's receipt until now."""
-        self._arrivals.sample(frames, self._clock.unix_ns())
+        if not self._arrivals.passes(len(frames)):
+            self._arrivals.sample(frames, self._clock.unix_ns())
 
     def took(self, frames: Sequence[Frame]) -> None:
         """A batch went on its way; the latency is from the adapter's receipt until now."""
         if not frames:
             return
         self.ticks_total += len(frames)
-        self._meter.sample(frames, self._clock.unix_ns())
+        if not self._meter.passes(len(frames)):
+            self._meter.sample(frames, self._clock.unix_ns())
         self._last_at = self._clock.monotonic()
 
     def stats(self) -> Stats:

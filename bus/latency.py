@@ -81,6 +81,16 @@ class LatencyMeter:
         self._counts[bisect_left(_BOUNDS_NS, took_ns)] += 1
         self._sum_ns += took_ns
 
+    def passes(self, count: int) -> bool:
+        """Whether none of the next `count` frames is to be measured; they are then passed over.
+
+        So that a small batch, of which most are not, does not even cost a look at the clock.
+        """
+        if self._skip < count:
+            return False
+        self._skip -= count
+        return True
+
     def sample(self, frames: Sequence[Frame], now_ns: int) -> None:
         """A batch that arrived: every sixteenth frame is measured, across batches.
 

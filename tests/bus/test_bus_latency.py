@@ -115,3 +115,16 @@ def test_arrival_is_measured_before_the_rest_of_the_way_and_of_ticks_only():
     arrival = flow.legs()["arrival"]
     assert (arrival.total, flow.latency().total) == (3, 4)
     assert (arrival.sum_us, flow.latency().sum_us) == (3 * 2000, 4 * 5000)
+
+
+@given(st.lists(st.integers(1, 3 * STRIDE), max_size=40))
+def test_passing_over_small_batches_measures_the_same_frames(sizes):
+    plain, passing = LatencyMeter(), LatencyMeter()
+    number = 0
+    for size in sizes:
+        frames = [frame(-1000 * (number + n)) for n in range(size)]
+        number += size
+        plain.sample(frames, 0)
+        if not passing.passes(size):
+            passing.sample(frames, 0)
+    assert plain.counted() == passing.counted()
