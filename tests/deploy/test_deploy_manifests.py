@@ -1,5 +1,6 @@
 """Dockerfile, compose files and manifests are what their own tools take."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -42,18 +43,48 @@ def test_manifests_fit_the_schemas_of_kubernetes(tool, file, version):
     assert status == 0, told
 
 
-def test_the_configuration_in_the_manifest_is_right(peer_python, tmp_path):
-    manifest = DEPLOY / "kubernetes" / "openalgo-stream.yaml"
-    script = (
-        "import sys, yaml; one = next(yaml.safe_load_all(open(sys.argv[1])));"
-        " sys.stdout.write(one['data']['openalgo-stream.toml'])"
-    )
-    command = [peer_python("deploy"), "-c", script, manifest]
-    file = tmp_path / "openalgo-stream.toml"
-    file.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
-    loaded = config.load(file, {"KITE_API_KEY": "k", "KITE_ACCESS_TOKEN": "t"})
+#: The configurations in a file of YAML, by name, as JSON.
+_CONFIGURATIONS = """
+import json, sys, yaml
+told = {}
+for one in yaml.safe_load_all(open(sys.argv[1])):
+    told |= {name: config["content"] for name, config in one.get("configs", {}).items()}
+    told |= one.get("data", {})
+print(json.dumps(told))
+"""
+VARIABLES = {"KITE_API_KEY": "k", "KITE_ACCESS_TOKEN": "t", "NATS_TOKEN": "n"}
+
+
+@pytest.fixture
+def configurations(peer_python, tmp_path):
+    """`configurations(file)`: what is written in it, loaded."""
+
+    def load(name, text):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(text)
+        return config.load(file, VARIABLES)
+
+    def configurations(path):
+        command = [peer_python("deploy"), "-c", _CONFIGURATIONS, DEPLOY / path]
+        told = subprocess.run(command, capture_output=True, check=True).stdout
+        return {name: load(name, text) for name, text in json.loads(told).items()}
+
+    return configurations
+
+
+def test_the_configuration_in_the_manifest_is_right(configurations):
+    (loaded,) = configurations("kubernetes/openalgo-stream.yaml").values()
     assert loaded.adapters["zerodha"].credentials["access_token"].reveal() == "t"
     assert loaded.proxy.hosts == ["openalgo-stream"]
+
+
+def test_several_containers_read_the_stream_that_one_of_them_writes(configurations):
+    loaded = configurations("compose.several.yaml")
+    written, read = loaded["zerodha"].nats, loaded["edge"].adapters["zerodha"]
+    assert written.enabled
+    assert read.options["servers"] == written.servers
+    assert read.options["adapter"] in loaded["zerodha"].adapters
+    assert read.credentials["token"].reveal() == written.token.reveal() == "n"
 
 
 def test_a_wrong_manifest_would_be_seen(tool, tmp_path):
