@@ -1,6 +1,6 @@
 """Settings about who may use the runtime, and how much of it: roles, limits, other authorities.
 
-Sections of the configuration file like those in `bus/settings.py`; the proxy gets them all in
+Sections of the configuration file like those in `bus/settings`; the proxy gets them all in
 one `AccessSettings`.
 """
 
