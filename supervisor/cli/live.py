@@ -7,6 +7,7 @@ escape codes.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 import time
@@ -116,6 +117,7 @@ def _on_screen(
     from rich.live import Live
 
     def picture() -> Group:
+        _measure(console)
         plain = console.options.ascii_only
         return Group(*view.lines(console.width, plain=plain)[: console.height])
 
@@ -126,15 +128,26 @@ def _on_screen(
         for _ in _looks(count):
             screen.update(picture(), refresh=True)
             end = time.monotonic() + interval_s
-            size = console.size
+            size = _measure(console)
             while (left := end - time.monotonic()) > 0:
                 key = keyboard.key(min(left, _LOOK_S))
                 if key and not view.pressed(key):
                     return
-                if key or console.size != size:
-                    size = console.size
+                if key or _measure(console) != size:
+                    size = _measure(console)
                     screen.update(picture(), refresh=True)
             _look(instance, view)
+
+
+def _measure(console: Console) -> tuple[int, int]:
+    """The terminal's size now; variables that a shell may have exported are of another moment."""
+    from rich.console import ConsoleDimensions
+
+    with contextlib.suppress(OSError):  # not the terminal that it seemed to be
+        found = os.get_terminal_size(sys.stdout.fileno())
+        if found.columns and found.lines:
+            console.size = ConsoleDimensions(found.columns, found.lines)
+    return console.size
 
 
 def _in_lines(instance: Instance, view: View, interval_s: float, count: int | None) -> None:
