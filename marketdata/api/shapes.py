@@ -15,10 +15,12 @@ from marketdata.api.endpoint import Request
 from marketdata.sandbox.model import PriceType, Product
 
 AnyAction: TypeAlias = Literal["BUY", "SELL", "buy", "sell"]
-Quantity: TypeAlias = Annotated[int, Meta(gt=0, le=10**12)]
+Quantity: TypeAlias = Annotated[int, Meta(gt=0, le=10**12, examples=[10])]
 Price: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
-Symbol: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
-Exchange: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16)]
+Symbol: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=MAX_SYMBOL_LENGTH, examples=["RELIANCE"])
+]
+Exchange: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16, examples=["NSE"])]
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Name: TypeAlias = Annotated[str, Meta(max_length=128)]
 
