@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Iterator
 from typing import Final
 
-import uvicorn
 from starlette.types import ASGIApp
 
-from bus.exits import Exit
-from bus.process import ExitError
+from bus.http import InOurLoop, cannot_listen, configured, family
 
 #: A predecessor may still be letting go of the port.
 _BIND_PATIENCE_S: Final = 2.0
@@ -26,35 +22,23 @@ _CONCURRENCY: Final = 600
 _MAX_HEADER_BYTES: Final = 16 << 10
 
 
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The process's shell has them."""
-        yield
-
-
 async def bind(host: str, port: int, section: str = "console") -> socket.socket:
     """A listening place of our own, whose port is known before anything is served.
 
     Raises:
         ExitError: it cannot be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _BIND_PATIENCE_S
     while True:
-        place = socket.socket(family, socket.SOCK_STREAM)
+        place = socket.socket(family(host), socket.SOCK_STREAM)
         try:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             place.bind((host, port))
         except OSError as error:
             place.close()
             if error.errno != errno.EADDRINUSE or loop.time() > deadline:
-                raise ExitError(
-                    Exit.CONFIGURATION,
-                    f"[{section}] cannot listen on {host}:{port}: {error.strerror}; "
-                    f"set another [{section}] port",
-                ) from None
+                raise cannot_listen(section, host, port, error) from None
             await asyncio.sleep(_BIND_RETRY_S)
         else:
             place.setblocking(False)
@@ -67,19 +51,12 @@ class WebServer:
     def __init__(self, app: ASGIApp, place: socket.socket) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         self._place = place
-        self._uvicorn = _Uvicorn(
-            uvicorn.Config(
+        self._uvicorn = InOurLoop(
+            configured(
                 app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
+                finish_s=_GRACE_S,
                 limit_concurrency=_CONCURRENCY,
                 h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-                timeout_graceful_shutdown=_GRACE_S,
             )
         )
         self._task: asyncio.Task[None] | None = None

@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from bus.access import LimitSettings
+
 #: Addresses remembered at most; the one that was longest quiet is forgotten first.
 MAX_ADDRESSES: Final = 4096
 
@@ -72,6 +74,16 @@ class FailedLogins:
         self._delay_max_s = delay_max_s
         self._memory_s = memory_s
         self._failures: dict[str, _Failures] = {}
+
+    @classmethod
+    def by(cls, limits: LimitSettings) -> FailedLogins:
+        """As `[limits]` says."""
+        return cls(
+            limits.free_failed_logins,
+            limits.failed_login_delay_s,
+            limits.failed_login_delay_max_s,
+            limits.failed_login_memory_s,
+        )
 
     def failed(self, address: str, now: float) -> float:
         """One more; seconds until it may be answered."""

@@ -201,7 +201,7 @@ class Paper:
             except TimeoutError:
                 pass
         if self._runner is None:
-            why = self.trouble or "try again"
+            why = "`openalgo-stream status` says why" if self.trouble else "try again"
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"The paper account is not open: {why}")
         return self._runner
 

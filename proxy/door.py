@@ -67,12 +67,7 @@ class Door:
         self._proxies = Proxies(settings.trusted_proxies)
         per_minute = limits.handshakes_per_minute
         self._handshakes = Buckets(per_minute / 60.0, per_minute)
-        self._failed_logins = FailedLogins(
-            limits.free_failed_logins,
-            limits.failed_login_delay_s,
-            limits.failed_login_delay_max_s,
-            limits.failed_login_memory_s,
-        )
+        self._failed_logins = FailedLogins.by(limits)
         self._waiting: WaitingRoom[GuardedConnection] = WaitingRoom(limits.unauthenticated)
         self._inside: dict[GuardedConnection, str] = {}
         #: All whose TCP connection stands.

@@ -6,12 +6,11 @@ may ask. Errors look as OpenAlgo's do; a defect is logged, and told without its 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -24,9 +23,10 @@ from starlette.routing import Route
 
 from bus.access import LimitSettings
 from bus.clock import Clock
-from identity.authority import Authority, Identity, IdentityError, Slow
+from identity.admission import KeyChecks
+from identity.authority import Authority, Identity, IdentityError
 from identity.headers import Origins, address_key
-from identity.throttle import Buckets, FailedLogins
+from identity.throttle import Buckets
 from marketdata.api.endpoint import ApiError, Asked, Endpoint, Right
 from marketdata.api.openapi import describe
 from marketdata.api.replies.common import Failure
@@ -48,16 +48,10 @@ class Door:
     def __init__(
         self, authority: Authority, limits: LimitSettings, clock: Clock, hosts: Sequence[str]
     ) -> None:
-        self._authority = authority
         self._clock = clock
+        self._keys = KeyChecks(authority, limits, clock)
         self._origins = Origins([], hosts)
         self._asked = Buckets(limits.messages_per_s, limits.message_burst)
-        self._failed = FailedLogins(
-            limits.free_failed_logins,
-            limits.failed_login_delay_s,
-            limits.failed_login_delay_max_s,
-            limits.failed_login_memory_s,
-        )
         self.refused_total = 0
         self.at_once: Counter[Right] = Counter()
 
@@ -75,22 +69,17 @@ class Door:
         """Whose key that is. Raises ApiError."""
         address = address_key(request.client.host) if request.client is not None else ""
         try:
-            answer = self._authority.verify(key) if key else None
-            if isinstance(answer, Slow):
-                await asyncio.sleep(self._failed.delay(address, self._clock.monotonic()))
-                answer = await answer.run()
+            who = await self._keys.check(key, address)
         except IdentityError as error:
             logger.warning("a key could not be checked: %s", error)
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "Keys cannot be checked now") from None
-        if answer is None:
-            self.refused_total += 1
-            await asyncio.sleep(self._failed.failed(address, self._clock.monotonic()))
-            raise ApiError(HTTPStatus.FORBIDDEN, _BAD_KEY)
-        if not self._asked.take(answer.credential, self._clock.monotonic()):
+        if who is None:
+            self._refuse(HTTPStatus.FORBIDDEN, _BAD_KEY)
+        if not self._asked.take(who.credential, self._clock.monotonic()):
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests of this key")
-        return answer
+        return who
 
-    def _refuse(self, status: HTTPStatus, message: str) -> None:
+    def _refuse(self, status: HTTPStatus, message: str) -> NoReturn:
         self.refused_total += 1
         raise ApiError(status, message)
 

@@ -7,10 +7,9 @@ would cost less, has not been measured yet.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Final
 
 import h11
@@ -19,8 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from bus.exits import Exit
-from bus.process import ExitError
+from bus.http import InOurLoop, cannot_listen, configured, family
 
 logger = logging.getLogger(__name__)
 
@@ -31,29 +29,12 @@ _KEEP_ALIVE_S: Final = 130
 _FINISH_S: Final = 3
 
 
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are the process's business."""
-        yield
-
-
 class Server:
     """Serves an application on a listening socket, and can stand still between two requests."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_FINISH_S,
-        )
-        self._server = _Uvicorn(self._config)
+        self._config = configured(app, finish_s=_FINISH_S, timeout_keep_alive=_KEEP_ALIVE_S)
+        self._server = InOurLoop(self._config)
         self._serving: asyncio.Task[None] | None = None
         self._accepting: asyncio.Server | None = None
         #: The socket that listens while nothing is accepted.
@@ -193,15 +174,10 @@ class Connection(H11Protocol):
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ExitError: the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family(host), backlog=_BACKLOG)
     except OSError as error:
-        raise ExitError(
-            Exit.CONFIGURATION,
-            f"[marketdata] cannot listen on {host}:{port}: {error.strerror}; end what uses it, or "
-            "set another [marketdata] port",
-        ) from None
+        raise cannot_listen("marketdata", host, port, error) from None
 
 
 def address(listener: socket.socket) -> str:

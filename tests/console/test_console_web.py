@@ -266,7 +266,7 @@ def test_failed_logins_wait_longer_and_longer_and_good_keys_do_not(tmp_path, mon
     async def sleep(seconds):
         slept.append(seconds)
 
-    monkeypatch.setattr("console.admission.asyncio.sleep", sleep)
+    monkeypatch.setattr("identity.admission.asyncio.sleep", sleep)
 
     async def work():
         async with site.client() as client:
