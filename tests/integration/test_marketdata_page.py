@@ -9,6 +9,8 @@ import pytest
 
 from marketdata.client import ClientError, MarketDataClient, RefusedError, UnreachableError
 
+pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+
 PAGE = Path(__file__).parents[2] / "docs" / "market-data-service.md"
 ADDRESS = "http://127.0.0.1:8766"
 CONFIG = """

@@ -5,6 +5,10 @@ import os
 import signal
 import time
 
+import pytest
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+
 CONFIG = """
 [simulators.market]
 broker = "zerodha"
