@@ -18,6 +18,9 @@ from bus.instruments import named
 _COLUMNS: Final = "exchange, symbol, token, lot_size, tick_size, freeze_quantity"
 _FIND: Final = f"SELECT {_COLUMNS} FROM instruments WHERE exchange = ? AND symbol = ?"  # noqa: S608
 _NAMED: Final = "SELECT symbol FROM instruments WHERE exchange = ? AND symbol LIKE ? ESCAPE '\\'"
+_CHAIN: Final = (
+    f"SELECT {_COLUMNS} FROM instruments WHERE exchange = ? AND symbol LIKE ? ESCAPE '\\'"  # noqa: S608
+)
 MAX_FOUND: Final = 200
 
 
@@ -72,6 +75,17 @@ class Catalogue:
                     if what == kind and day is not None and symbol[len(base)].isdigit():
                         days.add(day)
         return sorted(days)
+
+    def chain(
+        self, base: str, exchange: str, day: date, right: Literal["CE", "PE"]
+    ) -> dict[float, Listed]:
+        """An underlying's options of one kind that end on a day, by strike."""
+        word = f"{base}{day.strftime('%d%b%y').upper()}"
+        found: dict[float, Listed] = {}
+        for row in self._rows(_CHAIN, (exchange, f"{_escaped(word)}%{right}")):
+            with suppress(ValueError):
+                found.setdefault(float(row.symbol[len(word) : -len(right)]), row)
+        return found
 
     def _rows(self, query: str, values: Sequence[str | int]) -> Iterator[Listed]:
         for path in self._paths:

@@ -29,6 +29,7 @@ from marketdata.api.app import Door, application
 from marketdata.api.books import Books
 from marketdata.api.data import DataCalls
 from marketdata.api.endpoint import Endpoint
+from marketdata.api.options import Options
 from marketdata.api.orders import Orders
 from marketdata.api.prices import Prices
 from marketdata.api.risk import Risk
@@ -227,8 +228,10 @@ class MarketDataService:
 
     def _endpoints(self) -> list[Endpoint]:
         market, paper = self._market, self._paper
+        orders = Orders(paper)
         calls = (
-            Orders(paper),
+            orders,
+            Options(market, self._asking, orders, self._catalogue),
             Books(paper),
             Triggers(market, paper),
             Prices(market, self._asking),

@@ -3,7 +3,8 @@
 endpoint                   what a call is: path, typed request and reply, right, handler
 shapes, replies            the typed requests and replies; /openapi.json is made of them
 rights                     what of the paper accounts a key may touch
-orders, books, triggers    OpenAlgo's calls on the paper account
+orders, options, triggers  OpenAlgo's calls that trade on paper
+books                      OpenAlgo's calls that look at the paper account
 prices, symbols            OpenAlgo's calls on prices, instruments and the rest
 risk, data                 our own paths: risk, audit, freshness, gate, status
 openapi, app, server       the description, the ASGI application, the sockets

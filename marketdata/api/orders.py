@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from operator import itemgetter
 
 from msgspec.structs import asdict
 
@@ -95,12 +94,21 @@ class Orders:
 
     async def place(self, who: Identity, asked: shapes.PlaceOrder) -> replies.OrderId:
         request = order_request(asked, asked.strategy, asked.ref, asked.quantity)
-        orderid = await self._paper.trade(
-            who,
-            [(request.exchange, request.symbol)],
-            lambda desk: desk.place(who.user, request),
-        )
-        return replies.OrderId(orderid=orderid)
+        return replies.OrderId(orderid=await self.place_one(who, request))
+
+    async def place_one(self, who: Identity, request: OrderRequest) -> str:
+        """The new order's id. Raises ApiError: the rule that it breaks."""
+        key = (request.exchange, request.symbol)
+        return await self._paper.trade(who, [key], lambda desk: desk.place(who.user, request))
+
+    async def place_several(
+        self, who: Identity, requests: Sequence[OrderRequest]
+    ) -> list[replies.Outcome]:
+        """Purchases first; the outcomes in the order of the requests."""
+        turns = sorted(range(len(requests)), key=lambda turn: requests[turn].action)
+        outcomes = await self._place_all(who, [requests[turn] for turn in turns])
+        by_turn = dict(zip(turns, outcomes, strict=True))
+        return [by_turn[turn] for turn in range(len(requests))]
 
     async def place_smart(self, who: Identity, asked: shapes.PlaceSmartOrder) -> replies.SmartOrder:
         def work(desk: Desk) -> replies.SmartOrder:
@@ -125,11 +133,10 @@ class Orders:
         requests = [
             order_request(one, asked.strategy, one.ref, one.quantity) for one in asked.orders
         ]
-        purchases_first = sorted(range(len(requests)), key=lambda n: requests[n].action)
-        outcomes = await self._place_all(who, [requests[n] for n in purchases_first])
+        outcomes = await self.place_several(who, requests)
         results = [
-            replies.BasketResult(symbol=requests[n].symbol, **asdict(outcome))
-            for n, outcome in sorted(zip(purchases_first, outcomes, strict=True), key=itemgetter(0))
+            replies.BasketResult(symbol=request.symbol, **asdict(outcome))
+            for request, outcome in zip(requests, outcomes, strict=True)
         ]
         return replies.Basket(results=results)
 

@@ -24,8 +24,9 @@ Exchange: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16, examples=
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Name: TypeAlias = Annotated[str, Meta(max_length=128)]
 
-#: What one call may bring: orders of a basket, pieces of a split, positions, symbols.
+#: What one call may bring: orders of a basket, legs, pieces of a split, positions, symbols.
 MAX_BASKET = 100
+MAX_LEGS = 20
 MAX_PIECES = 100
 MAX_MARGIN = 50
 MAX_SYMBOLS = 500
@@ -68,6 +69,49 @@ class PlaceSmartOrder(OrderTerms, kw_only=True):
     quantity: Annotated[int, Meta(ge=0, le=10**12)]
     #: The net quantity to arrive at; short positions are negative.
     position_size: Annotated[int, Meta(ge=-(10**12), le=10**12)]
+    strategy: Name = ""
+
+
+class OptionChoice(Struct, kw_only=True):
+    """An option by its distance from the underlying's price, in strikes."""
+
+    offset: Annotated[
+        str, Meta(pattern=r"^(ATM|(ITM|OTM)([1-9]|[1-4][0-9]|50))$", examples=["ATM", "OTM2"])
+    ]
+    option_type: Literal["CE", "PE"]
+    #: Like 28OCT25; may be left out where the underlying, a future, names its day.
+    expiry_date: Name = ""
+
+
+class OptionLeg(OptionChoice, kw_only=True):
+    action: AnyAction
+    quantity: Quantity
+    pricetype: PriceType = "MARKET"
+    product: Product = "MIS"
+    price: Price = 0.0
+    trigger_price: Price = 0.0
+
+
+class OptionSymbol(OptionChoice, kw_only=True):
+    apikey: str = ""
+    underlying: Symbol
+    exchange: Exchange
+    strategy: Name = ""
+
+
+class OptionOrder(OptionLeg, kw_only=True):
+    apikey: str = ""
+    underlying: Symbol
+    exchange: Exchange
+    strategy: Name = ""
+
+
+class OptionOrders(Request, kw_only=True):
+    underlying: Symbol
+    exchange: Exchange
+    #: Of the legs that have none of their own.
+    expiry_date: Name = ""
+    legs: Annotated[list[OptionLeg], Meta(min_length=1, max_length=MAX_LEGS)]
     strategy: Name = ""
 
 
