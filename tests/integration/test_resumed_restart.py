@@ -33,10 +33,10 @@ def generations(one, name):
     return [record["generation"] for record in run["processes"] if record["name"] == name]
 
 
-@pytest.mark.parametrize("name", ["zerodha", "proxy"])
+@pytest.mark.parametrize("name", ["zerodha", "proxy", "marketdata"])
 def test_a_restart_that_a_dead_supervisor_began_is_carried_on(system, name):
-    if name == "proxy" and not can_pass_sockets():
-        pytest.skip("a proxy's clients cannot move here")
+    if name != "zerodha" and not can_pass_sockets():
+        pytest.skip("open sockets cannot move here")
     one = system(MARKET).up()
     client = Counting(one, one.key(), WANTED)
     one.wait_for(lambda: client.tally.received > 50)
