@@ -46,6 +46,7 @@ from supervisor.renewal import Renewal, Tokens, TokenSource
 from supervisor.restarting import Restarter
 from supervisor.runfile import RunFile
 from supervisor.spawning import PlainSpawner, Spawner
+from supervisor.tasks import Tasks
 from supervisor.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Supervisor:
         self._secret = previous.secret if previous else runfile.new_secret()
         self._down = asyncio.Event()
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(on_defect=lambda: self.stop("a defect"))
         template = settings.supervisor.template and hasattr(os, "fork")
         self._nursery = self._make_nursery() if template else None
         self._spawner: Spawner = self._nursery or PlainSpawner()
@@ -135,9 +136,9 @@ class Supervisor:
         finally:
             notify(STOPPING)
             # A restart under way must not start anything any more.
-            await _cancel(self._tasks - {watcher})
+            await self._tasks.cancel(but=watcher)
             await ordering.stop_all(self._fleet, self, self._clock)
-            await _cancel({watcher})
+            await self._tasks.cancel()
             if self._nursery is not None:
                 self._nursery.close()
             self._hearing.close()
@@ -294,16 +295,7 @@ class Supervisor:
 
     def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside; a defect in it ends the supervisor, and is not lost."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a defect of the supervisor", exc_info=error)
-            self.stop("a defect")
+        return self._tasks.begin(work)
 
     def save(self) -> None:
         """Keep the run file true; a disk that is full stops nobody."""
@@ -336,9 +328,3 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop, number.name)
         loop.add_signal_handler(signal.SIGCHLD, self.wake)
-
-
-async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
