@@ -1,8 +1,9 @@
-"""OpenAlgo's own bus, as far as sessions go: "what you know of this user may be stale".
+"""OpenAlgo's own bus: "what you know of this user may be stale", and "this order changed".
 
 OpenAlgo's web process publishes two-part messages, topic and JSON; its proxy binds a SUB
-socket for them, and so do we when we run in its place. They are hints: the first after a
-start can be lost, nobody signs them, and all that follows from one is a look at the truth.
+socket for them, and so do we when we run in its place. The first after a start can be lost,
+and nobody signs them: from word of a user follows a look at the truth, and word of an order is
+passed on to that user as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from msgspec import Struct
 from bus import sockets
 
 INVALIDATE: Final = b"CACHE_INVALIDATE"
+ORDERS: Final = b"_orders"
+#: An order update has some hundred bytes.
+_MAX_UPDATE_BYTES: Final = 1 << 16
 
 
 class _Invalidation(Struct):
@@ -26,7 +30,12 @@ class _Invalidation(Struct):
     cache_type: str = "ALL"
 
 
+class _OrderUpdate(Struct, tag="order_update", tag_field="type"):
+    user_id: str
+
+
 _decode = msgspec.json.Decoder(_Invalidation).decode
+_decode_update = msgspec.json.Decoder(_OrderUpdate).decode
 
 
 def invalidation(user: str) -> list[bytes]:
@@ -45,6 +54,19 @@ def invalidated_user(parts: Sequence[bytes]) -> str | None:
     try:
         return _decode(parts[1]).user_id
     except msgspec.DecodeError:
+        return None
+
+
+def updated_order(parts: Sequence[bytes]) -> tuple[str, bytes] | None:
+    """The user whose order changed, and the JSON that says how; None when it is no such message.
+
+    Topics are `BROKER_user_orders` and `ANALYZE_user_orders`; the name is the payload's here too.
+    """
+    if len(parts) != 2 or not parts[0].endswith(ORDERS) or len(parts[1]) > _MAX_UPDATE_BYTES:
+        return None
+    try:
+        return _decode_update(parts[1]).user_id, parts[1]
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

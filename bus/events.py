@@ -68,7 +68,27 @@ class PaperOrder(Struct, frozen=True, tag="paper_order", tag_field="event"):
     order: Order
 
 
-Event: TypeAlias = Accepted | Rejected | BrokerState | EndOfStream | OrderUpdate | PaperOrder
+class RelayedOrder(Struct, frozen=True, tag="relayed_order", tag_field="event"):
+    """An order update that OpenAlgo put into words (a JSON object). For that user only."""
+
+    user: str
+    update: msgspec.Raw
+
+
+class UsersChanged(Struct, frozen=True, tag="users_changed", tag_field="event"):
+    """OpenAlgo says that what is known of somebody may be stale: look at its database."""
+
+
+Event: TypeAlias = (
+    Accepted
+    | Rejected
+    | BrokerState
+    | EndOfStream
+    | OrderUpdate
+    | PaperOrder
+    | RelayedOrder
+    | UsersChanged
+)
 
 encode_event = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(Event).decode

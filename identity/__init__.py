@@ -4,7 +4,8 @@ authority, chain, scopes, recent              what an identity is, and who knows
 keys, key_file, tokens                        our own API keys; tokens of a login server
 tickets                                       from one of our servers to the next
 openalgo, openalgo_secrets, openalgo_tables   the users of an OpenAlgo install
-openalgo_bus, identities                      all of them, kept in step with what they know
+identities                                    all of them, kept in step with what they know
+openalgo_bus                                  a process: what OpenAlgo says of users and orders
 headers, throttle                             the rules of admission that every server has (pure)
 """
 

@@ -16,7 +16,6 @@ from identity.authority import Authority, Identity, IdentityError
 from identity.chain import Chain
 from identity.keys import KeyStore
 from identity.openalgo import OpenAlgoUsers
-from identity.openalgo_bus import OpenAlgoBus
 from identity.scopes import Roles
 from identity.tickets import Tickets
 from identity.tokens import TokenAuthority
@@ -66,8 +65,8 @@ class Identities:
         self.tickets = Tickets(host.secret, host.clock, self._renew)
         authorities["ticket"] = self.tickets
         self.authority = Chain(authorities)
-        self._bus: OpenAlgoBus | None = None
         self._hint = asyncio.Event()
+        self._hints = 0
         self._polling: asyncio.Task[None] | None = None
         self._said = ""
 
@@ -76,19 +75,20 @@ class Identities:
         if self._openalgo is None:
             return
         await self._openalgo.look()
-        if endpoint := self._access.openalgo.bus:
-            self._bus = OpenAlgoBus(self._host.context, endpoint, self._hint.set)
         self._polling = asyncio.create_task(self._poll(self._openalgo))
         self._polling.add_done_callback(self._polling_ended)
 
     def stop(self) -> None:
         if self._polling is not None:
             self._polling.cancel()
-        if self._bus is not None:
-            self._bus.close()
         if self._openalgo is not None:
             self._openalgo.close()
         self._keys.close()
+
+    def look(self) -> None:
+        """OpenAlgo says that something changed: look sooner than it is time to."""
+        self._hints += 1
+        self._hint.set()
 
     def sweep(self, clients: Iterable[Holder]) -> None:
         """End or change what clients may, after whatever happened. Cheap when nothing did."""
@@ -125,10 +125,9 @@ class Identities:
     def stats(self) -> Stats:
         if self._openalgo is None:
             return {}
-        heard = 0 if self._bus is None else self._bus.heard_total
         return {
             "argon2_total": self._openalgo.argon2_total,
-            "invalidations_total": heard,
+            "invalidations_total": self._hints,
         }
 
     def _openalgo_users(self, access: AccessSettings, roles: Roles) -> OpenAlgoUsers | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from bus.events import OrderUpdate, PaperOrder
+from bus.events import OrderUpdate, PaperOrder, RelayedOrder
 from bus.orders import Order
 from proxy.session import Session
 from proxy.totals import Totals
@@ -38,6 +38,8 @@ class OrderDesk:
                 self.live(sessions, adapter, order)
             case PaperOrder(user, order):
                 self.analyze(sessions, user, order)
+            case RelayedOrder(user, update):
+                self.relay(sessions, user, bytes(update))
 
     def live(self, sessions: Iterable[Session], adapter: str, order: Order) -> None:
         """An order of the account that an adapter is logged in to."""

@@ -15,6 +15,8 @@ from bus.events import (
     OrderUpdate,
     PaperOrder,
     Rejected,
+    RelayedOrder,
+    UsersChanged,
     decode_event,
 )
 from bus.flow import Flow
@@ -222,7 +224,9 @@ class ProxyService:
             case BrokerState():
                 self._desk.feeds.heard(adapter, event)
                 self._desk.junction.adapters_changed()
-            case OrderUpdate() | PaperOrder():
+            case UsersChanged():
+                self._identities.look()
+            case OrderUpdate() | PaperOrder() | RelayedOrder():
                 sessions = (client.session for client in self._server.clients)
                 self.orders.hear(sessions, adapter, event)
 

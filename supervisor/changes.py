@@ -116,6 +116,8 @@ def processes(config: Config) -> dict[str, tuple[Role, Told]]:
         **access,
     }
     found["marketdata"] = ("marketdata", marketdata)
+    if config.openalgo_bus is not None:
+        found["openalgo-bus"] = ("openalgo-bus", {"openalgo": config.openalgo_bus})
     if config.recorder.enabled:
         found["recorder"] = ("recorder", {"recorder": config.recorder})
     if config.tap.enabled:

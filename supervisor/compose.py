@@ -130,7 +130,7 @@ def _console(config: Config, paths: StatePaths, random: Random) -> Managed:
             metrics=config.metrics
             if config.metrics.enabled and config.metrics_apart is None
             else None,
-            access=workers.without_the_bus(config.access),
+            access=config.access,
         )
 
     managed = Managed("console", "console", current, paths.log("console"), random)

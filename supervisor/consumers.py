@@ -35,13 +35,11 @@ class Consumer(NamedTuple):
 def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> MarketDataBootstrap:
     """Its second life gets the port of its first, so that its clients find it again."""
     port = config.marketdata.port or int(last_endpoint.rpartition(":")[2] or 0)
-    # The proxy listens on OpenAlgo's bus: one address cannot be bound twice.
-    access = replace(config.access, openalgo=replace(config.openalgo, bus=""))
     return MarketDataBootstrap(
         marketdata=replace(config.marketdata, port=port),
         market=config.market,
         keys_path=str(paths.keys),
-        access=access,
+        access=config.access,
         state=str(paths.root),
         sandbox=config.sandbox,
         adapters=list(config.adapters),
@@ -50,6 +48,7 @@ def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> Market
 
 #: In the order in which they start: after the adapters, before the proxy.
 CONSUMERS: Final = (
+    Consumer("openalgo-bus", "identity.openalgo_bus", lambda config, *_: config.openalgo_bus),
     Consumer("marketdata", "marketdata", _marketdata, moves=True),
     Consumer(
         "recorder",

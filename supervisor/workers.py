@@ -10,7 +10,6 @@ from random import Random
 
 import msgspec
 
-from bus.access import AccessSettings
 from bus.settings import ProxyBootstrap
 from supervisor.managed import Managed
 from supervisor.paths import StatePaths
@@ -32,25 +31,13 @@ def proxies(boot: ProxyBootstrap, paths: StatePaths, random: Random) -> list[Man
         settings = msgspec.structs.replace(
             boot, proxy=msgspec.structs.replace(boot.proxy, port=port)
         )
-        return settings if number == 0 else _without_what_is_one(settings)
+        # There is one file for OpenAlgo's health page.
+        return settings if number == 0 else msgspec.structs.replace(settings, stats_path="")
 
     for number, name in enumerate(named):
         settings = partial(settings_of, number)
         processes.append(Managed(name, "proxy", settings, paths.log(name), random))
     return processes
-
-
-def _without_what_is_one(boot: ProxyBootstrap) -> ProxyBootstrap:
-    """There is one file for OpenAlgo's health page, and one address for its messages; the
-    other workers learn by polling what those say."""
-    return msgspec.structs.replace(boot, stats_path="", access=without_the_bus(boot.access))
-
-
-def without_the_bus(access: AccessSettings) -> AccessSettings:
-    """For a process that learns what OpenAlgo says by polling."""
-    return msgspec.structs.replace(
-        access, openalgo=msgspec.structs.replace(access.openalgo, bus="")
-    )
 
 
 def _port_of(process: Managed) -> int:

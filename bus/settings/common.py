@@ -11,6 +11,7 @@ Role: TypeAlias = Literal[
     "proxy",
     "marketdata",
     "simulator",
+    "openalgo-bus",
     "tap",
     "recorder",
     "console",

@@ -72,6 +72,13 @@ def _bridge(stats: Stats) -> str:
     return f"{told}; {trouble}" if trouble else told
 
 
+def _openalgo_bus(stats: Stats) -> str:
+    if not stats.get("listening"):
+        return "another program has the address"
+    told = f"{_n(stats, 'orders_relayed_total')} orders"
+    return f"{told}, {_n(stats, 'invalidations_total')} changes of users"
+
+
 def _tap(stats: Stats) -> str:
     return f"{_n(stats, 'published_total')} ticks published"
 
@@ -80,6 +87,7 @@ _WORDS: Final[dict[Role, Callable[[Stats], str]]] = {
     "adapter": _adapter,
     "bridge": _bridge,
     "marketdata": _marketdata,
+    "openalgo-bus": _openalgo_bus,
     "proxy": _proxy,
     "recorder": _recorder,
     "tap": _tap,

@@ -85,6 +85,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
     @property
+    def openalgo_bus(self) -> OpenAlgoSettings | None:
+        """What the process that hears OpenAlgo's bus is told; None: there is nothing to hear."""
+        known = self.openalgo
+        return OpenAlgoSettings(bus=known.bus) if known.database and known.bus else None
+
+    @property
     def metrics_apart(self) -> MetricsSettings | None:
         """The metrics that a process of its own serves; None: the console does, or nobody."""
         metrics = self.metrics

@@ -1,16 +1,22 @@
-"""A broker login in OpenAlgo reaches the adapter by itself, and no client notices."""
+"""Beside an OpenAlgo install: its broker logins reach the adapters, its orders the clients."""
 
+import contextlib
 import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import time
 
 import pytest
+import zmq
 from cryptography.fernet import Fernet
+from system import CLI
 from tally import SYMBOLS, Counting
 
 #: As the fixture's own notes say; nothing of it is a real credential.
 PEPPER = "fixture-pepper-0123456789abcdef0123456789abcdef0123456789abcdef00"
+ALICE = "aaaaaaaa1f2e3d4c5b6a7988071625344352617000000000000000000000alic"
 SALT = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 FERNET = Fernet(b"xtKRaTB-SRipPQ-kdzPnXWap-t1n8F957V7L9ArQaKE=")
 
@@ -19,7 +25,7 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 CONFIG = """
 [openalgo]
 env_file = "install/.env"
-bus = "off"
+bus = "{bus}"
 
 [simulators.sim]
 broker = "zerodha"
@@ -35,8 +41,8 @@ credentials = {{ api_key = "openalgo:alice", access_token = "openalgo:alice" }}
 
 @pytest.fixture
 def beside_openalgo(system, openalgo_database):
-    def make(simulator=""):
-        one = system(CONFIG.format(simulator=simulator))
+    def make(simulator="", bus="off", proxy=""):
+        one = system(CONFIG.format(simulator=simulator, bus=bus), proxy)
         install = one.folder / "install"
         install.mkdir()
         shutil.copy(openalgo_database, install / "openalgo.db")
@@ -118,3 +124,32 @@ def test_a_supervisor_that_died_does_not_hand_over_what_is_in_use(beside_openalg
     one.up()
     one.wait_for(lambda: one.status()["supervisor"]["uptime_s"] > 2)
     assert one.process("zerodha")["pid"] == pid
+
+
+def test_its_order_updates_reach_every_worker_and_are_not_missed_while_one_is_replaced(
+    beside_openalgo,
+):
+    one = beside_openalgo(bus="tcp://127.0.0.1:*", proxy="workers = 2\n").up()
+    address = one.process("openalgo-bus")["endpoint"]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(one.connect(ALICE)) for _ in range(8)]
+        for client in clients:
+            client.send('{"action":"subscribe_orders"}')
+            assert json.loads(client.recv(timeout=10))["status"] == "success"
+        context = stack.enter_context(zmq.Context())
+        publisher = stack.enter_context(context.socket(zmq.XPUB))
+        publisher.connect(address)
+        assert publisher.poll(10_000)
+        restart = stack.enter_context(
+            subprocess.Popen([*CLI, "restart", "proxy", "--config", str(one.config)])
+        )
+        count = 0
+        while restart.poll() is None:
+            update = {"type": "order_update", "user_id": "alice", "orderid": str(count)}
+            publisher.send_multipart([b"ZERODHA_alice_orders", json.dumps(update).encode()])
+            count += 1
+            time.sleep(0.002)
+        assert restart.returncode == 0
+        for client in clients:
+            got = [json.loads(client.recv(timeout=10))["orderid"] for _ in range(count)]
+            assert got == [str(number) for number in range(count)]

@@ -8,14 +8,15 @@ import shutil
 import sqlite3
 import time
 
+import msgspec
 import pytest
-import zmq
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from websockets.exceptions import ConnectionClosed
 
 from bus.access import AccessSettings, JwtSettings, OpenAlgoSettings, RoleSettings
 from bus.classic import announce, invalidated_user, invalidation
+from bus.events import RelayedOrder, UsersChanged
 from bus.secret import Secret
 
 PEPPER = Secret("fixture-pepper-0123456789abcdef0123456789abcdef0123456789abcdef00")
@@ -310,56 +311,36 @@ def test_regenerated_key_closes_its_connections_by_polling_alone(proxy_bench, op
     asyncio.run(scenario())
 
 
-def test_message_on_openalgos_bus_makes_the_proxy_look_at_once(proxy_bench, openalgo):
-    access = openalgo(poll_s=600.0, bus="tcp://127.0.0.1:*")
-
+def test_word_of_a_change_makes_the_proxy_look_at_once(proxy_bench, openalgo):
     async def scenario():
-        async with proxy_bench(access=access) as bench:
+        async with proxy_bench(access=openalgo(poll_s=600.0)) as bench:
             client = await bench.connect()
             await client.ask(auth(ALICE))
             openalgo.change("DELETE FROM api_keys WHERE user_id = 'alice'")
             assert await client.is_quiet(0.4)  # nobody has said anything
-            endpoint = bench.service._identities._bus.endpoint
-            assert await asyncio.to_thread(announce, endpoint, "alice")
+            bench.adapter.event(UsersChanged())
             assert await closed_with(client) == (4401, "key revoked")
             assert bench.service.stats()["invalidations_total"] == 1
 
     asyncio.run(scenario())
 
 
-def test_strange_messages_on_openalgos_bus_do_no_harm(proxy_bench, openalgo):
+def test_order_that_openalgo_tells_of_reaches_its_user_alone_and_as_it_is(proxy_bench, openalgo):
+    update = b'{"type":"order_update","user_id":"alice","mode":"live","orderid":"7","new":[1, 2]}'
+
     async def scenario():
-        async with proxy_bench(access=openalgo(bus="tcp://127.0.0.1:*")) as bench:
-            bus = bench.service._identities._bus
-            with zmq.Context() as context, context.socket(zmq.XPUB) as publisher:
-                publisher.connect(bus.endpoint)
-                while not publisher.poll(10):
-                    await asyncio.sleep(0.01)
-                for parts in [
-                    [b"CACHE_INVALIDATE_ALL_x"],
-                    [b"CACHE_INVALIDATE_ALL_x", b"\xff"],
-                    [b"CACHE_INVALIDATE_ALL_x", b"{}"],
-                    [b"CACHE_INVALIDATE", b"[]", b"more"],
-                    invalidation("bob_the_trader"),
-                ]:
-                    publisher.send_multipart(parts)
-                await bench.until(lambda: bus.heard_total == 5)
-            client = await bench.connect()
-            assert (await client.ask(auth(ALICE)))["status"] == "success"
+        async with proxy_bench(access=openalgo()) as bench:
+            clients = {name: await bench.connect() for name in ("asked", "silent", "carol")}
+            for name, client in clients.items():
+                await client.ask(auth(CAROL if name == "carol" else ALICE))
+                if name != "silent":
+                    await client.ask({"action": "subscribe_orders"})
+            bench.adapter.event(RelayedOrder("alice", msgspec.Raw(update)))
+            assert await clients["asked"].connection.recv() == update.decode()
+            assert await clients["silent"].is_quiet()
+            assert await clients["carol"].is_quiet()
 
     asyncio.run(scenario())
-
-
-def test_taken_endpoint_of_openalgos_bus_is_said_and_survived(proxy_bench, openalgo, caplog):
-    async def scenario():
-        with zmq.Context() as context, context.socket(zmq.SUB) as taken:
-            port = taken.bind_to_random_port("tcp://127.0.0.1")
-            async with proxy_bench(access=openalgo(bus=f"tcp://127.0.0.1:{port}")) as bench:
-                client = await bench.connect()
-                assert (await client.ask(auth(ALICE)))["status"] == "success"
-
-    asyncio.run(scenario())
-    assert "not listening on OpenAlgo's bus" in caplog.text
 
 
 def test_user_of_an_invalidation_is_the_payloads():

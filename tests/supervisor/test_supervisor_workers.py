@@ -4,7 +4,6 @@ import random
 
 import pytest
 
-from bus.access import AccessSettings, OpenAlgoSettings
 from bus.messages import Clients, ClientStatus, Hello
 from bus.settings import ProxyBootstrap, ProxySettings
 from supervisor import config
@@ -20,7 +19,6 @@ def make(tmp_path, *, workers, port=8765):
         adapters=[],
         keys_path="keys",
         stats_path="stats",
-        access=AccessSettings(openalgo=OpenAlgoSettings(bus="tcp://127.0.0.1:5555")),
     )
     return proxies(boot, StatePaths(tmp_path), random.Random(1))
 
@@ -42,8 +40,7 @@ def test_only_the_first_of_several_has_what_there_is_one_of(tmp_path):
     first, second, third = make(tmp_path, workers=3)
     assert names(3) == [first.name, second.name, third.name] == ["proxy", "proxy-2", "proxy-3"]
     assert (first._settings().stats_path, second._settings().stats_path) == ("stats", "")
-    assert first._settings().access.openalgo.bus
-    assert not third._settings().access.openalgo.bus
+    assert third._settings().stats_path == ""
 
 
 def test_workers_take_the_port_that_the_first_one_got_and_keep_it(tmp_path):

@@ -1,0 +1,127 @@
+"""`restart proxy` with many clients, with several workers, and with a kill -9 in its middle."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from system import CLI
+from tally import SYMBOLS, Counting, everybody, market
+from websockets.asyncio.client import connect
+from websockets.protocol import State
+
+from bus.passing import can_pass_sockets
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not can_pass_sockets(), reason="sockets cannot be passed here"),
+]
+
+IDLE = int(os.environ.get("OPENALGO_STREAM_TEST_IDLE", "1000"))
+MANY = """
+[limits]
+connections_per_address = 10000
+handshakes_per_minute = 100000
+[roles.trader]
+connections = 10000
+orders = true
+"""
+
+
+def test_a_thousand_idle_clients_are_moved_and_none_is_closed(system):
+    one = system(market(500) + MANY).up()
+    key, address = one.key(), one.url()
+
+    async def join(client):
+        await client.send(json.dumps({"action": "authenticate", "api_key": key}))
+        assert json.loads(await client.recv())["status"] == "success"
+
+    async def scenario():
+        clients = []
+        while len(clients) < IDLE:  # a few at a time: who has not logged in makes room for others
+            opening = (connect(address, open_timeout=60, ping_interval=None) for _ in range(20))
+            some = await asyncio.gather(*opening)
+            await asyncio.gather(*map(join, some))
+            clients += some
+        began = time.monotonic()
+        told = (await asyncio.to_thread(one.run, "restart", "proxy")).stdout
+        took_s = time.monotonic() - began
+        assert all(client.state is State.OPEN for client in clients)
+        for client in clients:
+            await client.send('{"action":"ping"}')
+        for client in clients:
+            assert json.loads(await asyncio.wait_for(client.recv(), 30))["type"] == "pong"
+        for client in clients:
+            client.transport.abort()
+        return told, took_s
+
+    told, took_s = asyncio.run(scenario())
+    stats = one.process("proxy")["stats"]
+    pause_ms = stats["longest_pause_ms"]
+    print(f"{told}{IDLE} idle clients: {took_s:.2f} s, longest pause of one {pause_ms} ms")
+    assert f"connections moved: {IDLE} of {IDLE}" in told
+    assert stats["arrived"] == IDLE
+
+
+def test_each_worker_is_handed_over_by_itself(system):
+    one = system(market())
+    one.config.write_text(one.config.read_text().replace("[proxy]\n", "[proxy]\nworkers = 2\n"))
+    one.up()
+    clients = everybody(one, one.key(), *[(SYMBOLS[:10], 1)] * 12)
+    by_worker = {name: one.process(name)["stats"]["clients"] for name in ("proxy", "proxy-2")}
+    for name, count in by_worker.items():
+        before = one.process(name)
+        told = one.run("restart", name).stdout
+        assert f"connections moved: {count} of {count}" in told
+        after = one.process(name)
+        assert (after["endpoint"], after["stats"]["clients"]) == (before["endpoint"], count)
+        assert after["pid"] != before["pid"]
+        late = Counting(one, one.key(name), SYMBOLS[:1])
+        one.wait_for(lambda late=late: late.tally.received > 10)
+        late.stop()
+    for client in clients:
+        client.stop()
+        assert not client.closed
+        client.tally.assert_exactly_once(client.symbols)
+
+
+def successor(one, name, known):
+    """The pid of the generation that is to come, once there is one."""
+    run = msgspec.json.decode(Path(one.folder / "state" / "run.json").read_bytes())
+    pids = [p["pid"] for p in run["processes"] if p["name"] == name and p["pid"] != known]
+    return pids[0] if pids else None
+
+
+@pytest.mark.parametrize("who", ["new", "old"])
+def test_kill_9_in_the_middle_is_seen_by_who_was_on_that_side_only(system, seeded, who):
+    """Whoever is closed was told everything up to then, and who is not, everything."""
+    one = system(market()).up()
+    clients = everybody(one, one.key(), (SYMBOLS, 1), *[(SYMBOLS[:5], 1)] * 19)
+    one.wait_for(lambda: all(len(c.tally.last) == len(c.symbols) for c in clients))
+    before = one.process("proxy")
+    command = [*CLI, "restart", "proxy", "--config", str(one.config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=one.folder) as restart:
+        one.wait_for(lambda: successor(one, "proxy", before["pid"]) or restart.poll() is not None)
+        pid = before["pid"] if who == "old" else successor(one, "proxy", before["pid"])
+        time.sleep(0.3 * seeded.random())  # wherever that is in its course
+        if pid is not None and psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+        told = restart.stdout.read()
+    one.wait_for(one.settled)
+    late = Counting(one, one.key("late"), SYMBOLS[:1])
+    one.wait_for(lambda: late.tally.received > 10)
+    late.stop()
+    assert one.process("proxy")["endpoint"] == before["endpoint"]
+    closed = 0
+    for client in clients:
+        client.stop()
+        client.tally.assert_exactly_once(client.symbols)
+        closed += bool(client.closed)
+    print(f"{told}{who} killed: {closed} of {len(clients)} clients closed")
