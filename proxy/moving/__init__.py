@@ -2,10 +2,14 @@
 
 freight            what a connection is made of while it travels (pure)
 crossing           where in the bus's streams it got on and gets off (pure)
-giver, taker       what each side may do when (pure)
+custody            what each side may do when (pure)
+logbook            what the old proxy has delivered, and told of (pure)
 messages           what they say to each other; `bus.link` carries it
 unread             what a connection has received and not handled, sent and not delivered
-departure, arrival the old proxy's shell and the new one's
+departure          the old proxy's side; its talk with the new one (dialogue), its batches (ferry)
+arrival            the new proxy's side; its talk with the old one (reception)
+harbour            what both sides do
+pause, luggage     a client's task between two messages; what a client holds
 """
 
 from __future__ import annotations

@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -19,10 +17,9 @@ import msgspec
 from bus.events import Accepted, Rejected, decode_event
 from bus.exits import Exit
 from bus.frames import Frame, Kind
-from bus.link import Link, close_all
+from bus.link import close_all
 from bus.messages import Stats
 from bus.process import ExitError, Host
-from bus.secret import Secret
 from proxy.moving.custody import Taker
 from proxy.moving.freight import Freight
 from proxy.moving.harbour import Harbour, until
@@ -40,8 +37,8 @@ from proxy.moving.messages import (
     Taken,
     Want,
     Wanted,
-    descriptors_of,
 )
+from proxy.moving.reception import Reception
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +56,6 @@ class Arrival:
     def __init__(self, host: Host, harbour: Harbour, path: str, address: str) -> None:
         self._host = host
         self._harbour = harbour
-        self._path = path
         self._address = address
         self._taker = Taker()
         self._on_hand: dict[str, tuple[Freight, socket.socket]] = {}
@@ -68,12 +64,8 @@ class Arrival:
         self._marks: dict[tuple[str, int], int] = {}
         self._pause_s = 0.0
         self._phase = "waiting"
-        self._loop = asyncio.get_running_loop()
-        self._said: asyncio.Queue[tuple[FromOld, list[int]] | None] = asyncio.Queue()
-        self._link: Link[FromOld] | None = None
-        self._socket: socket.socket | None = listen(path)
-        self._loop.add_reader(self._socket, self._connected)
-        self._task = self._loop.create_task(self._run())
+        self._reception = Reception(path, host.secret)
+        self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._ended)
 
     @property
@@ -103,7 +95,7 @@ class Arrival:
     # --- what the old proxy says --------------------------------------------------------------
 
     async def _run(self) -> None:
-        while (said := await self._said.get()) is not None:
+        while (said := await self._reception.hear()) is not None:
             message, descriptors = said
             try:
                 if await self._obey(message, descriptors):
@@ -124,7 +116,7 @@ class Arrival:
                 self._harbour.server.door.remember(failures)
                 await self._join(topics)
                 marks = [Mark(*key, sequence) for key, sequence in self._marks.items()]
-                self._say(Joined(number, marks))
+                self._reception.say(Joined(number, marks))
             case Positions(settled, fresh):
                 self._harbour.desk.demand.remember(settled)
                 self._harbour.crossing.begin(settled, settled=True)
@@ -132,7 +124,7 @@ class Arrival:
                 await self._settle()  # now, while no client stands still
             case Listener():
                 await self._listen(descriptors)
-                self._say(Accepting())
+                self._reception.say(Accepting())
                 self._enter("moving")
             case Offer():
                 await self._hold(message, descriptors)
@@ -185,11 +177,11 @@ class Arrival:
             self._on_hand[freight.id] = freight, socket.socket(fileno=descriptor)
         self._harbour.crossing.begin(offer.positions, settled=False)
         if await self._reach():
-            self._say(Taken(offer.batch, ids))
+            self._reception.say(Taken(offer.batch, ids))
             return
         logger.warning("%d connections sent back: the bus is behind here", len(ids))
         self._close(self._taker.refuse())
-        self._say(Taken(offer.batch, []))
+        self._reception.say(Taken(offer.batch, []))
 
     async def _reach(self) -> bool:
         """Wait until we have read what the old proxy delivered."""
@@ -212,7 +204,7 @@ class Arrival:
         for freight, _ in ours:
             self._pause_s = max(self._pause_s, now - freight.taken_at)
         self._close(self._taker.refuse())
-        self._say(Active(batch))
+        self._reception.say(Active(batch))
 
     # --- parts ------------------------------------------------------------------------------------
 
@@ -225,83 +217,11 @@ class Arrival:
         self._phase = phase
         self._host.changed()
 
-    def _say(self, message: Joined | Accepting | Taken | Active) -> None:
-        if self._link is not None:
-            self._link.say(message)
-
-    def _connected(self) -> None:
-        if self._socket is None:
-            return
-        with contextlib.suppress(BlockingIOError):
-            sock, _ = self._socket.accept()
-            _Caller(sock, self._host.secret, self._heard, self._lost)
-
-    def _heard(self, link: Link[FromOld], message: FromOld, descriptors: list[int]) -> None:
-        """Sealed with the run's secret, or it would not have come here."""
-        if self._link is None:
-            self._link = link
-            self._listen_no_more()
-        self._said.put_nowait((message, descriptors))
-
-    def _lost(self, link: Link[FromOld], why: str) -> None:
-        if link is self._link:
-            logger.info("the old proxy says no more: %s", why)
-            self._said.put_nowait(None)
-        else:
-            logger.warning("a stranger at %s: %s", self._path, why)
-
     def _let_go(self) -> None:
-        self._listen_no_more()
         self._close(self._taker.lost())
-        while not self._said.empty():
-            said = self._said.get_nowait()
-            if said is not None:
-                close_all(said[1])
-        if self._link is not None:
-            self._link.close()
+        self._reception.close()
         self._harbour.close()
-
-    def _listen_no_more(self) -> None:
-        if self._socket is not None:
-            self._loop.remove_reader(self._socket)
-            self._socket.close()
-            self._socket = None
-            Path(self._path).unlink(missing_ok=True)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._host.fail(error)
-
-
-class _Caller:
-    """Somebody who connected, not known to be the old proxy before a sealed message comes."""
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        secret: Secret,
-        on_message: Callable[[Link[FromOld], FromOld, list[int]], None],
-        on_lost: Callable[[Link[FromOld], str], None],
-    ) -> None:
-        self._link: Link[FromOld] = Link(
-            sock,
-            secret,
-            FromOld,
-            descriptors_of=descriptors_of,
-            on_message=lambda message, descriptors: on_message(self._link, message, descriptors),
-            on_lost=lambda why: on_lost(self._link, why),
-        )
-
-
-def listen(path: str) -> socket.socket:
-    """A socket at a path, for its owner only."""
-    Path(path).unlink(missing_ok=True)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        sock.bind(path)
-    finally:
-        os.umask(mask)
-    sock.setblocking(False)
-    sock.listen(1)
-    return sock

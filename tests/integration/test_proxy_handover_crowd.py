@@ -1,6 +1,7 @@
 """`restart proxy` with many clients, with several workers, and with a kill -9 in its middle."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 from system import CLI
 from tally import SYMBOLS, Counting, everybody, market
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from bus.passing import can_pass_sockets
@@ -92,6 +94,12 @@ def test_each_worker_is_handed_over_by_itself(system):
         client.tally.assert_exactly_once(client.symbols)
 
 
+@pytest.fixture
+def stack():
+    with contextlib.ExitStack() as one:
+        yield one
+
+
 def successor(one, name, known):
     """The pid of the generation that is to come, once there is one."""
     run = msgspec.json.decode(Path(one.folder / "state" / "run.json").read_bytes())
@@ -100,20 +108,31 @@ def successor(one, name, known):
 
 
 @pytest.mark.parametrize("who", ["new", "old"])
-def test_kill_9_in_the_middle_is_seen_by_who_was_on_that_side_only(system, seeded, who):
+def test_kill_9_in_the_middle_is_seen_by_who_was_on_that_side_only(system, seeded, stack, who):
     """Whoever is closed was told everything up to then, and who is not, everything."""
-    one = system(market()).up()
-    clients = everybody(one, one.key(), (SYMBOLS, 1), *[(SYMBOLS[:5], 1)] * 19)
+    one = system(market() + MANY).up()
+    key = one.key()
+    # Those that are idle were there first, so that these are moved one batch after the other.
+    clients, idle = [], []
+    stack.callback(lambda: [client.stop() for client in clients])
+    for _ in range(8):
+        idle += [stack.enter_context(one.connect(key)) for _ in range(20)]
+        clients.append(Counting(one, key, SYMBOLS[:5]))
+    one.wait_for(lambda: all(c.tally.received > 20 * len(c.symbols) for c in clients))
+    for client in clients:
+        client.forget()
     one.wait_for(lambda: all(len(c.tally.last) == len(c.symbols) for c in clients))
     before = one.process("proxy")
     command = [*CLI, "restart", "proxy", "--config", str(one.config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=one.folder) as restart:
-        one.wait_for(lambda: successor(one, "proxy", before["pid"]) or restart.poll() is not None)
+        told = ""
+        while "joined the bus" not in told:
+            told += restart.stdout.readline()
         pid = before["pid"] if who == "old" else successor(one, "proxy", before["pid"])
-        time.sleep(0.3 * seeded.random())  # wherever that is in its course
+        time.sleep(0.1 * seeded.random())  # wherever that is in its course
         if pid is not None and psutil.pid_exists(pid):
             os.kill(pid, signal.SIGKILL)
-        told = restart.stdout.read()
+        told += restart.stdout.read()
     one.wait_for(one.settled)
     late = Counting(one, one.key("late"), SYMBOLS[:1])
     one.wait_for(lambda: late.tally.received > 10)
@@ -124,4 +143,11 @@ def test_kill_9_in_the_middle_is_seen_by_who_was_on_that_side_only(system, seede
         client.stop()
         client.tally.assert_exactly_once(client.symbols)
         closed += bool(client.closed)
-    print(f"{told}{who} killed: {closed} of {len(clients)} clients closed")
+    for client in idle:
+        with contextlib.suppress(ConnectionClosed):
+            client.send('{"action":"ping"}')
+            assert json.loads(client.recv(timeout=10))["type"] == "pong"
+    gone = sum(client.state is not State.OPEN for client in idle)
+    print(
+        f"{told}{who} killed: {closed} of {len(clients)} readers closed, {gone} of {len(idle)} idle"
+    )

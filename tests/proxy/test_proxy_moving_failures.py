@@ -13,7 +13,7 @@ from websockets.protocol import State
 
 from bus.link import close_all
 from bus.passing import can_pass_sockets
-from proxy.moving import departure as departing
+from proxy.moving import dialogue
 from proxy.moving.messages import Commit, Listener, Offer, Positions, Wanted
 
 pytestmark = pytest.mark.skipif(not can_pass_sockets(), reason="no SCM_RIGHTS here")
@@ -115,7 +115,7 @@ def test_who_had_moved_to_a_new_proxy_that_fails_is_closed_and_the_rest_stays(mo
 
 
 def test_a_new_proxy_that_says_nothing_is_not_waited_for(moving, monkeypatch):
-    monkeypatch.setattr(departing, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(dialogue, "_ANSWER_S", 0.2)
 
     async def scenario():
         async with moving() as (bench, new):
@@ -150,14 +150,15 @@ def test_an_old_proxy_that_dies_leaves_behind_who_has_moved(moving):
                 offers += isinstance(message, Offer)
                 if offers == 2:
                     bench.service._departing.cancel()
-                    departure._link.close()
-                    for _, sock in departure._on_way.values():
+                    departure._dialogue.close()
+                    for _, sock in departure._ferry._on_way.values():
                         sock.close()
                     dead.set()
 
             new.begin()
             departure = bench.service._departure
-            say, departure._say = departure._say, until_the_second_offer
+            talk = departure._dialogue
+            say, talk.say = talk.say, until_the_second_offer
             await dead.wait()
             await bench.service._server.stop()
             await bench.until(lambda: new.service._arrival.over)
