@@ -108,7 +108,7 @@ class Desk:
 
     def cancel_all(self, account: str) -> list[str]:
         """The ids of those that were cancelled."""
-        orders = self._do(lambda now: self._engine.orders.cancel_where(account, now), account)
+        orders = self._do(lambda now: self._engine.orders.cancel_own(account, now), account)
         return [order.id for order in orders]
 
     def close_position(

@@ -8,6 +8,7 @@ moment at which a crash could fire a leg twice or leave it half done.
 from __future__ import annotations
 
 from marketdata.sandbox.account import Account
+from marketdata.sandbox.admission import check_money
 from marketdata.sandbox.checks import check
 from marketdata.sandbox.matching import replace
 from marketdata.sandbox.model import (
@@ -42,10 +43,10 @@ class Gtts:
         account = self._state.account(name)
         if account.limits.killed:
             raise Rejection("kill_switch", f"trading is switched off: {account.limits.killed}")
-        symbol = self._orders.symbol(request.exchange, request.symbol)
+        symbol = self._orders.admission.symbol(request.exchange, request.symbol)
         ltp = self._ltp(symbol, now_ns)
         blocked = self._margin(account, symbol, request, ltp, now_ns)
-        _check_money(blocked, account.available)
+        check_money(blocked, account.available)
         self._state.counters.gtts += 1
         number = self._state.counters.gtts
         gtt = Gtt(
@@ -73,10 +74,10 @@ class Gtts:
         if (request.exchange, request.symbol) != (gtt.exchange, gtt.symbol):
             raise Rejection("gtt_symbol", "a GTT keeps its instrument; cancel it and place another")
         account = self._state.account(name)
-        symbol = self._orders.symbol(gtt.exchange, gtt.symbol)
+        symbol = self._orders.admission.symbol(gtt.exchange, gtt.symbol)
         ltp = self._ltp(symbol, now_ns)
         blocked = self._margin(account, symbol, request, ltp, now_ns)
-        _check_money(blocked, max(account.available + gtt.blocked, gtt.blocked))
+        check_money(blocked, max(account.available + gtt.blocked, gtt.blocked))
         self._unindex(gtt)
         account.used -= gtt.blocked
         changed = replace(
@@ -134,11 +135,15 @@ class Gtts:
         """The order takes over the margin; when it is refused, the GTT ends as rejected."""
         leg = next(leg for leg in gtt.legs if leg.id == leg_id)
         self._end(gtt, "triggered", fired=leg_id)
+        met = to_decimal(self._state.symbol(gtt.exchange, gtt.symbol).quote.ltp)
+        self._state.audit(gtt.account, "gtt", "fired", leg_id, f"last price {met:f}", now_ns=now_ns)
         request = _order(gtt.exchange, gtt.symbol, gtt.product, leg, gtt.strategy)
         try:
             order = self._orders.place(gtt.account, request, now_ns, source="gtt", leg_id=leg_id)
         except Rejection as refusal:
             self._save(replace(self._state.gtts[gtt.id], status="rejected", reason=str(refusal)))
+            why = f"{refusal.rule}: {refusal}"
+            self._state.audit(gtt.account, "gtt", "refused", leg_id, why, now_ns=now_ns)
             return
         ended = self._state.gtts[gtt.id]
         legs = tuple(replace(x, order_id=order.id) if x.id == leg_id else x for x in ended.legs)
@@ -182,7 +187,7 @@ class Gtts:
         for leg in request.legs:
             order = _order(request.exchange, request.symbol, request.product, leg, request.strategy)
             check(order, symbol.contract, today(now_ns))
-            margins.append(self._orders.needed(account, symbol, order, now_ns)[1])
+            margins.append(self._orders.admission.needed(account, symbol, order, now_ns)[1])
         return sum(margins) if self._state.rules.oco_margin == "sum" else max(margins)
 
     def _active(self, name: str, gtt_id: str) -> Gtt:
@@ -211,15 +216,6 @@ def _check_legs(legs: list[LegRequest], ltp: Micros) -> None:
             )
     if len({leg.trigger_price > ltp for leg in legs}) < len(legs):
         raise Rejection("oco_sides", "one leg of an OCO is above the last price and one below")
-
-
-def _check_money(blocked: Micros, available: Micros) -> None:
-    if blocked > available:
-        raise Rejection(
-            "margin",
-            f"needs {to_decimal(blocked):f} rupees of margin, "
-            f"{to_decimal(available):f} are available",
-        )
 
 
 def _legs(gtt_id: str, request: GttRequest, ltp: Micros) -> tuple[Leg, ...]:

@@ -7,13 +7,12 @@ as a rejected order as well, as OpenAlgo does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from bus.market_hours import IST
-from marketdata.sandbox.account import Account, Key
+from marketdata.sandbox.account import Account
+from marketdata.sandbox.admission import Admission, check_money
 from marketdata.sandbox.checks import check
 from marketdata.sandbox.matching import Matching, replace
 from marketdata.sandbox.model import (
@@ -27,11 +26,11 @@ from marketdata.sandbox.model import (
     Source,
     Status,
 )
-from marketdata.sandbox.money import Micros, to_decimal
-from marketdata.sandbox.rules import value
-from marketdata.sandbox.state import State, Symbol, no_price, today
+from marketdata.sandbox.money import Micros
+from marketdata.sandbox.state import State, Symbol, today
 
-_MINUTE_NS: Final = 60 * 10**9
+#: Who closes what has to be closed: a client who cancelled that would keep the position.
+_HOUSE: Final = frozenset({"square_off", "expiry", "kill_switch"})
 _STOPS: Final = frozenset({"SL", "SL-M"})
 
 
@@ -39,6 +38,7 @@ class Orders:
     """The life of orders, on a `State`."""
 
     def __init__(self, state: State, matching: Matching) -> None:
+        self.admission = Admission(state)
         self._state = state
         self._matching = matching
 
@@ -62,20 +62,18 @@ class Orders:
         if known is not None:
             return state.orders[known]
         if source == "client":
-            self._admit(account, now_ns)
-        symbol = self.symbol(request.exchange, request.symbol)
+            self.admission.admit(account, now_ns)
+        symbol = self.admission.symbol(request.exchange, request.symbol)
         check(request, symbol.contract, today(now_ns))
-        if request.product == "CNC" and request.action == "SELL":
-            self._check_shares(account, request, now_ns)
-        margined, blocked = self.needed(account, symbol, request, now_ns)
-        self._check_window(request, margined, now_ns)
-        self._check_size(account, symbol, request, margined, now_ns)
-        if blocked > account.available:
-            raise Rejection(
-                "margin",
-                f"needs {to_decimal(blocked):f} rupees of margin, "
-                f"{to_decimal(account.available):f} are available",
-            )
+        try:
+            self.admission.check_shares(account, request, request.quantity)
+        except Rejection as refusal:
+            self._numbered(account, request, now_ns, "rejected", str(refusal))
+            raise
+        margined, blocked = self.admission.needed(account, symbol, request, now_ns)
+        self.admission.check_window(request, margined, now_ns)
+        self.admission.check_size(account, symbol, request, margined, now_ns)
+        check_money(blocked, account.available)
         order = self._new(account, request, now_ns, source, leg_id, margined, blocked)
         if request.ref:
             state.refs[name, request.ref] = order.id
@@ -91,6 +89,7 @@ class Orders:
         """
         order = self._live(name, order_id, "modified")
         account = self._state.accounts[name]
+        self.admission.admit(account, now_ns)
         symbol = self._state.symbol(order.exchange, order.symbol)
         pricetype = order.pricetype if change.pricetype is None else change.pricetype
         request = OrderRequest(
@@ -130,6 +129,7 @@ class Orders:
         )
         account.reserve(changed, 1)
         self._state.changes.accounts[name] = account
+        account.order_times.append(now_ns)
         changed = self._state.record(changed, now_ns)
         self._state.index(changed)
         return self._meet(symbol, changed, now_ns)
@@ -138,6 +138,12 @@ class Orders:
         """Raises Rejection: it is not live any more, or there is no such order."""
         order = self._live(name, order_id, "cancelled")
         return self._matching.end(order, "cancelled", now_ns)
+
+    def cancel_own(self, name: str, now_ns: int) -> list[Order]:
+        """Cancel all of an account's live orders that the house did not place."""
+        live = [o for o in self._state.orders.values() if o.account == name and o.is_live]
+        own = [order for order in live if order.source not in _HOUSE]
+        return [self._matching.end(order, "cancelled", now_ns) for order in own]
 
     def cancel_where(
         self, name: str, now_ns: int, *, exchange: str = "", product: str = "", reason: str = ""
@@ -202,126 +208,22 @@ class Orders:
         account = self._state.account(name)
         total = 0
         for request in requests:
-            symbol = self.symbol(request.exchange, request.symbol)
+            symbol = self.admission.symbol(request.exchange, request.symbol)
             check(request, symbol.contract, today(now_ns))
-            total += self.needed(account, symbol, request, now_ns)[1]
+            total += self.admission.needed(account, symbol, request, now_ns)[1]
         return total
-
-    def needed(
-        self,
-        account: Account,
-        symbol: Symbol,
-        request: OrderRequest,
-        now_ns: int,
-        quantity: int | None = None,
-    ) -> tuple[int, Micros]:
-        """How many units of an order open or enlarge a position, and the margin for them."""
-        key: Key = (request.exchange, request.symbol, request.product)
-        units = request.quantity if quantity is None else quantity
-        price = self._price(symbol, request, now_ns)
-        if request.product == "CNC" and request.action == "SELL":
-            return 0, 0
-        margined = max(0, units - account.reducible(key, request.action))
-        rules = self._state.rules
-        return margined, rules.margin(
-            symbol.contract, request.product, request.action, margined, price
-        )
-
-    def symbol(self, exchange: str, name: str) -> Symbol:
-        """The instrument, with its terms as the master has them now.
-
-        Raises:
-            NotFound: no master has it.
-        """
-        contract = self._state.instruments.find(exchange, name)
-        if contract is None:
-            raise NotFound("symbol", f"no instrument {name[:64]!r} on {exchange[:16]!r}")
-        symbol = self._state.symbol(exchange, name)
-        symbol.contract = contract
-        return symbol
-
-    def _price(self, symbol: Symbol, request: OrderRequest, now_ns: int) -> Micros:
-        """At which margin is counted; a market order needs one that can be traded on."""
-        if request.pricetype in {"LIMIT", "SL"}:
-            return request.price
-        if request.pricetype == "SL-M":
-            return request.trigger_price
-        state = self._state
-        state.refresh(symbol)
-        quote = symbol.quote
-        if not state.is_fresh(symbol, now_ns):
-            raise no_price(
-                request.exchange, request.symbol, is_stale=quote.received_ns > 0 and quote.is_sane
-            )
-        return quote.best(buying=request.action == "BUY") or quote.ltp
 
     def _remargined(
         self, account: Account, symbol: Symbol, order: Order, request: OrderRequest, now_ns: int
     ) -> tuple[int, Micros]:
         """Units and margin of what is left of a changed order; its old margin is given back."""
         left = request.quantity - order.filled_quantity
-        if request.product == "CNC" and request.action == "SELL":
-            there = account.sellable(order.exchange, order.symbol)
-            if left > there:
-                raise _no_shares(left, there)
-        margined, blocked = self.needed(account, symbol, request, now_ns, left)
-        self._check_window(request, margined, now_ns)
-        if blocked > max(account.available, order.blocked):
-            raise Rejection(
-                "margin",
-                f"needs {to_decimal(blocked):f} rupees of margin, "
-                f"{to_decimal(account.available):f} are available",
-            )
+        self.admission.check_shares(account, request, left)
+        margined, blocked = self.admission.needed(account, symbol, request, now_ns, left)
+        self.admission.check_window(request, margined, now_ns)
+        self.admission.check_size(account, symbol, request, margined, now_ns)
+        check_money(blocked, max(account.available, order.blocked))
         return margined, blocked
-
-    def _admit(self, account: Account, now_ns: int) -> None:
-        limits, times = account.limits, account.order_times
-        if limits.killed:
-            raise Rejection("kill_switch", f"trading is switched off: {limits.killed}")
-        while times and now_ns - times[0] >= _MINUTE_NS:
-            times.popleft()
-        if 0 < limits.max_orders_per_minute <= len(times):
-            raise Rejection(
-                "order_rate", f"at most {limits.max_orders_per_minute} orders per minute"
-            )
-
-    def _check_shares(self, account: Account, request: OrderRequest, now_ns: int) -> None:
-        there = account.sellable(request.exchange, request.symbol)
-        if request.quantity > there:
-            refusal = _no_shares(request.quantity, there)
-            self._numbered(account, request, now_ns, "rejected", str(refusal))
-            raise refusal
-
-    def _check_window(self, request: OrderRequest, margined: int, now_ns: int) -> None:
-        at = datetime.fromtimestamp(now_ns / 1e9, IST).time()
-        if (
-            margined
-            and request.product == "MIS"
-            and self._state.rules.is_mis_closed(request.exchange, at)
-        ):
-            raise Rejection(
-                "mis_window",
-                f"MIS positions on {request.exchange} can only be reduced after square-off time",
-            )
-
-    def _check_size(
-        self, account: Account, symbol: Symbol, request: OrderRequest, margined: int, now_ns: int
-    ) -> None:
-        most = account.limits.max_position_value
-        if not most or not margined:
-            return
-        key: Key = (request.exchange, request.symbol, request.product)
-        position = account.positions.get(key)
-        held = position.quantity if position is not None else 0
-        same_side = abs(held) if (held > 0) == (request.action == "BUY") else 0
-        units = same_side + margined + account.opening.get((key, request.action), 0)
-        worth = value(units, self._price(symbol, request, now_ns), symbol.contract.contract_value)
-        if worth > most:
-            raise Rejection(
-                "max_position",
-                f"the position would be worth {to_decimal(worth):f} rupees, "
-                f"the account's limit is {to_decimal(most):f}",
-            )
 
     def _new(
         self,
@@ -400,13 +302,9 @@ class Orders:
             raise NotFound("order", f"no live order {order_id[:32]!r}")
         if not order.is_live:
             raise Rejection("order_state", f"the order is {order.status}: it cannot be {what}")
+        if order.source in _HOUSE:
+            raise Rejection("house_order", f"an order of the house ({order.source}) is not {what}")
         return order
-
-
-def _no_shares(wanted: int, there: int) -> Rejection:
-    return Rejection(
-        "holdings", f"{wanted} shares are to be sold in CNC, {max(there, 0)} are there"
-    )
 
 
 def _status_after(order: Order, pricetype: PriceType) -> Status:

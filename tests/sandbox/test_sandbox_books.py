@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -112,6 +113,26 @@ class Books(RuleBasedStateMachine):
         if gtts:
             self.try_to(self.bench.desk.cancel_gtt, user, gtts[which % len(gtts)].id)
 
+    @rule(user=users, which=st.integers(0, 10), lots=st.integers(1, 5), low=prices, up=prices)
+    def modify_gtt(self, user, which, lots, low, up):
+        gtts = self.bench.desk.gtts(user)
+        if gtts:
+            gtt = gtts[which % len(gtts)]
+            lot = 25 if gtt.exchange == "NFO" else 1
+            legs = [
+                LegRequest(action="SELL", quantity=lots * lot, trigger_price=at, price=at)
+                for at in sorted({low, up})
+            ]
+            request = GttRequest(
+                exchange=gtt.exchange, symbol=gtt.symbol, product=gtt.product, legs=legs
+            )
+            self.try_to(self.bench.desk.modify_gtt, user, gtt.id, request)
+
+    @rule(user=users)
+    def cancel_all(self, user):
+        self.bench.desk.cancel_all(user)
+        assert all(o.source == "square_off" for o in self.orders(user) if o.is_live)
+
     @rule(user=users, which=st.integers(0, 10), gap=st.integers(1, 60), trail=st.booleans())
     def protect(self, user, which, gap, trail):
         positions = [p for p in self.bench.desk.positions(user) if p.quantity]
@@ -124,9 +145,15 @@ class Books(RuleBasedStateMachine):
             )  # fmt: skip
             self.try_to(self.bench.desk.set_exit_rule, exit_rule)
 
-    @rule(user=users, loss=st.sampled_from([0, 200_000_000, 2_000_000_000]))
-    def limit(self, user, loss):
-        self.bench.desk.set_limits(Limits(account=user, max_loss=loss))
+    @rule(
+        user=users, loss=st.sampled_from([0, 200_000_000, 2_000_000_000]),
+        most=st.sampled_from([0, 0, 5_000_000_000]), rate=st.sampled_from([0, 0, 5]),
+    )  # fmt: skip
+    def limit(self, user, loss, most, rate):
+        limits = Limits(
+            account=user, max_loss=loss, max_position_value=most, max_orders_per_minute=rate
+        )
+        self.bench.desk.set_limits(limits)
 
     @rule(user=users)
     def close_all(self, user):
@@ -184,6 +211,7 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
+TestBooks.pytestmark = [pytest.mark.timeout(300)]  # a loaded machine
 TestBooks.settings = settings(max_examples=60, stateful_step_count=60)
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import paper_client
+import pytest
 from paper import Bench, StillClock, assert_balanced
 
 ORDERS = int(os.environ.get("OPENALGO_STREAM_TEST_CRASH_ORDERS", "600"))
@@ -105,6 +106,7 @@ class Story:
             assert filled_now >= filled
 
 
+@pytest.mark.timeout(900)
 def test_whatever_was_told_is_true_after_any_death(tmp_path):
     print(f"OPENALGO_STREAM_TEST_CRASH_SEED={SEED}, {ORDERS} orders")
     chance, story = random.Random(SEED), Story(tmp_path)

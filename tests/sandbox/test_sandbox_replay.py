@@ -19,7 +19,7 @@ from marketdata.sandbox.money import RUPEE, to_micros
 from marketdata.sandbox.quote import Seen
 from marketdata.sandbox.state import Symbol
 
-pytestmark = pytest.mark.realdata
+pytestmark = [pytest.mark.realdata, pytest.mark.timeout(300)]
 
 TICKS = 12_000
 SHARES = {"NSE_EQ|INE027H01010": "MAXHEALTH", "NSE_EQ|INE118H01025": "BSE"}

@@ -4,6 +4,7 @@ import pytest
 from paper import Bench, assert_balanced, depth, ltp
 
 from marketdata.sandbox.model import (
+    Change,
     ExitRule,
     GttRequest,
     LegRequest,
@@ -58,6 +59,8 @@ def test_a_gtt_fires_when_the_price_comes_from_its_side(bench, trigger, crossed)
         "gtt", ended.legs[0].id, order.id,
     )  # fmt: skip
     assert (ended.status, ended.blocked, bench.position().quantity) == ("triggered", 0, 10)
+    entry = bench.desk.audit("asha")[-1]
+    assert (entry.actor, entry.action, entry.subject) == ("gtt", "fired", order.leg_id)
     bench.tick(ltp("SBIN", crossed), ltp("SBIN", 100.0), ltp("SBIN", crossed))
     assert len(bench.desk.orders("asha")) == 1
 
@@ -226,6 +229,33 @@ def test_limits_on_orders_and_positions(bench):
     bench.tick(ltp("SBIN", 100.0))
     assert bench.place("SELL", quantity=1).status == "complete"
     assert broken(bench.desk.set_limits, Limits(account="asha", max_loss=-1)) == "limits"
+
+
+def test_a_change_of_an_order_is_held_to_the_same_limits(bench):
+    limits = Limits(account="asha", max_orders_per_minute=3, max_position_value=1000 * RUPEE)
+    bench.desk.set_limits(limits)
+    order = bench.place(quantity=5, pricetype="LIMIT", price=90)
+    modify = bench.desk.modify
+    assert broken(modify, "asha", order.id, Change(quantity=12)) == "max_position"
+    assert bench.desk.funds("asha").used == 90 * RUPEE
+    modify("asha", order.id, Change(quantity=11))
+    modify("asha", order.id, Change(quantity=10))
+    assert broken(modify, "asha", order.id, Change(quantity=9)) == "order_rate"
+    bench.desk.set_limits(Limits(account="asha"))
+    assert modify("asha", order.id, Change(quantity=100)).quantity == 100
+
+
+def test_what_the_house_closes_its_client_cannot_keep_open(bench):
+    bench.place(quantity=10)
+    bench.tick(depth("SBIN", 100, asks=[(100, 10)]))  # no buyer
+    [exit_id] = bench.desk.kill_switch("asha", "enough")
+    assert broken(bench.desk.cancel, "asha", exit_id) == "house_order"
+    assert bench.desk.cancel_all("asha") == []
+    bench.desk.kill_switch("asha", "")
+    change = Change(pricetype="LIMIT", price=500 * RUPEE)
+    assert broken(bench.desk.modify, "asha", exit_id, change) == "house_order"
+    bench.tick(depth("SBIN", 100, bids=[(99, 10)], asks=[(100, 10)]))
+    assert bench.position().quantity == 0
 
 
 def test_the_kill_switch_ends_everything_and_is_audited(bench):
