@@ -59,7 +59,9 @@ class Harness:
         for name in ("a", "b"):
             self.market.feeds.heard(name, BrokerState("connected"))
 
-    def tick(self, price, symbol="INFY", mode=Mode.LTP, feed="a", exchange="NSE", **fields):
+    def tick(
+        self, price, symbol="INFY", mode=Mode.LTP, feed="a", exchange="NSE", sequence=1, **fields
+    ):
         """One tick arrives."""
         stamp = self.clock.unix_ns()
         base = {"symbol": symbol, "exchange": exchange, "ltp": price, "timestamp": stamp // 10**6}
@@ -70,7 +72,7 @@ class Harness:
         kind = {Mode.LTP: LtpData, Mode.QUOTE: QuoteData, Mode.DEPTH: DepthData}[mode]
         topic = Topic.make(feed, exchange, symbol, mode).text.encode()
         data = encode_json(kind(**base, **fields))
-        frame = Frame(topic, Kind.TICK, OWN_CLOCK, 1, 1, stamp, data)
+        frame = Frame(topic, Kind.TICK, OWN_CLOCK, 1, sequence, stamp, data)
         return self.market.take(feed, [frame])
 
 
