@@ -30,6 +30,7 @@ from bridge.errors import LinkError, RefusedError, SubjectError
 from bridge.inlet import Sequences
 from bridge.link import Link, Login, connected, failure
 from bridge.origins import name_of
+from bridge.position import Position
 from bridge.reader import FILTERS, Reader
 from bridge.subjects import Place, Subjects
 from bus.backoff import Backoff
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 #: A consumer that is full is looked at again after this.
 _FULL_S: Final = 0.002
-_WATCH_S: Final = 0.5
+_WATCH_S: Final = 0.25
 #: Changes of demand within this time become one change of the filter.
 _FILTER_S: Final = 0.05
 _INDIA: Final = timezone(timedelta(hours=5, minutes=30))
@@ -95,6 +96,8 @@ class Remote:
         self._reader: Reader | None = None
         #: Sequence of the last message that was dealt with; None: none was.
         self._position: int | None = None
+        folder = out.folder if options.is_live else None
+        self._kept = Position(folder, out.name, options.stream, out.clock)
         self._trouble = "connecting to NATS"
         self._origin = BrokerState("connecting")
         self._ended = False
@@ -132,7 +135,7 @@ class Remote:
             await asyncio.sleep(self._backoff.failed(self._out.clock.monotonic()))
 
     async def stop(self) -> None:
-        """`run` is over by now."""
+        self._kept.save(self._position)
 
     def demanded(self, batch: Sequence[Demand]) -> None:
         for wire, wanted in batch:
@@ -190,6 +193,7 @@ class Remote:
         try:
             while not link.is_over:
                 reader.watch()
+                self._kept.save(self._position)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_WATCH_S):
                         await link.stir.wait()
@@ -203,6 +207,8 @@ class Remote:
     async def _begin(self, reader: Reader) -> None:
         """From where it was left, from a moment, or from now on."""
         state = await reader.state()
+        if self._position is None:
+            self._position = self._kept.load()
         original = self._options.pace == "original" and self._options.from_ is not None
         if self._position is None and self._options.from_ is not None:
             moment = _aware(self._options.from_).astimezone(UTC)

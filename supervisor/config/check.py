@@ -160,7 +160,9 @@ def _nats(config: Config) -> Iterator[str]:
         yield f"nats.{missing}: a certificate needs its key and a key its certificate"
     if nats.dedupe_s > nats.max_age_s:
         yield "nats.dedupe_s: NATS wants it no longer than nats.max_age_s"
-    for name in nats.mirrors:
+    for name, mirror in nats.mirrors.items():
+        if mirror.domain and not nats.domain:
+            yield f"nats.mirrors.{name}.domain: needs nats.domain, the home region's"
         if not _STREAM_NAME.fullmatch(name) or name == nats.stream:
             yield f"nats.mirrors.{name}: a stream's name, and another than nats.stream"
 

@@ -7,7 +7,7 @@ import pytest
 from tally import SYMBOLS, everybody
 from two_sites import here, nothing_is_lost, there
 
-pytestmark = [pytest.mark.process, pytest.mark.peer, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.peer, pytest.mark.timeout(600)]
 
 
 def leader(servers, stream="MD"):

@@ -9,7 +9,7 @@ from tally import SYMBOLS, everybody
 from two_sites import here, nothing_is_lost, there
 from wire import Wire
 
-pytestmark = [pytest.mark.process, pytest.mark.peer, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.peer, pytest.mark.timeout(600)]
 
 
 def test_the_cable_between_two_machines_is_cut_and_mended(system, tmp_path):

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 import zmq
+from nats_servers import NatsServer, free_ports
 
 from adapters.registry import find_any
 from adapters.source_runner import SourceService
 from bridge import stamps, stream
-from bridge.errors import StreamSetupError
+from bridge.errors import LinkError, StreamSetupError
 from bridge.group import Group
 from bridge.link import Login, connected
 from bridge.subjects import Subjects
@@ -29,7 +30,7 @@ from bus.settings import AdapterBootstrap, AdapterSettings, MirrorSettings, Nats
 from bus.subscriber import Subscriber
 from bus.topics import Mode, Topic
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = Secret("run")
@@ -117,6 +118,52 @@ def test_a_mirror_has_what_the_stream_has_and_keeps_it_its_own_way(nats_cluster)
             assert ids[0] == ids[1]
 
     asyncio.run(body())
+
+
+def test_a_region_behind_a_leaf_node_has_a_mirror_and_reads_it(tmp_path):
+    """Two domains of JetStream, joined by one connection; demand and ticks cross it."""
+    home_port, leaf_port, far_port = free_ports(3)
+    home = NatsServer(
+        tmp_path,
+        "home",
+        home_port,
+        f'leafnodes {{ listen: "127.0.0.1:{leaf_port}" }}',
+        domain="mumbai",
+    ).start()
+    far = NatsServer(
+        tmp_path,
+        "far",
+        far_port,
+        f'leafnodes {{ remotes: [ {{ url: "nats-leaf://127.0.0.1:{leaf_port}" }} ] }}',
+        domain="delhi",
+    ).start()
+
+    async def body():
+        mirrors = {"MD_DELHI": MirrorSettings(domain="delhi")}
+        given = settings(home, mirrors=mirrors, domain="mumbai")
+        async with asyncio.timeout(40):
+            while True:  # until the two have found each other
+                with contextlib.suppress(LinkError):
+                    async with linked(given) as link:
+                        await stream.ensure(link, given)
+                        await put(link, range(50))
+                        break
+                await asyncio.sleep(0.2)
+        past = {"from": datetime(2020, 1, 1, tzinfo=UTC)}
+        async with playing(servers=[far.url], stream="MD_DELHI", **past) as (service, numbers):
+            wires = [Topic.make("past", "NSE", s, Mode.LTP).wire for s in SYMBOLS]
+            service._driver.demanded([(wire, True) for wire in wires])
+            await until(lambda: len(numbers) == 50)
+            async with linked(given) as link:
+                await put(link, range(50, 80))
+            await until(lambda: len(numbers) == 80)
+            assert numbers == list(range(80))
+
+    try:
+        asyncio.run(body())
+    finally:
+        home.kill()
+        far.kill()
 
 
 @contextlib.asynccontextmanager

@@ -1,16 +1,43 @@
 """From a broker over NATS to a client of another system, by real processes."""
 
+import json
+
 import pytest
+from nats_material import Certificates
 from tally import SYMBOLS, everybody
 from two_sites import here, nothing_is_lost, there
 
-pytestmark = [pytest.mark.process, pytest.mark.peer, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.peer, pytest.mark.timeout(600)]
 
 
-def test_a_client_over_there_gets_every_tick_and_demand_crosses(system, nats_server):
-    server = nats_server()
-    home = system(here(server.url, nats='flow = "demand"')).up()
-    far = system(there(server.url)).up()
+#: All that a site needs of NATS.
+PERMISSIONS = """
+permissions {
+  publish: ["md-demand.zerodha", "$JS.API.STREAM.INFO.MD"
+            "$JS.API.CONSUMER.CREATE.MD.>", "$JS.FC.>"]
+  subscribe: ["_INBOX.>", "md-hello"]
+}"""
+
+
+def test_a_client_over_there_gets_every_tick_and_demand_crosses(
+    system, nats_server, tmp_path, monkeypatch
+):
+    """By TLS, with a password for each site, of which the far one may do little."""
+    certificates = Certificates(tmp_path)
+    certificate, key = certificates.issue("server")
+    server = nats_server(
+        f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}\n'
+        'authorization { users: [ { user: "home", password: "h0me-s3cret" }\n'
+        f'{{ user: "far", password: "far-s3cret", {PERMISSIONS} }} ] }}'
+    )
+    url = f"tls://127.0.0.1:{server.port}"
+    ca_file = f"ca_file = {json.dumps(str(certificates.ca))}"
+    login = 'flow = "demand"\nuser = "home"\npassword = "env:TEST_NATS_PASSWORD"\n'
+    monkeypatch.setenv("TEST_NATS_PASSWORD", "h0me-s3cret")
+    (tmp_path / "far.secret").write_text("far-s3cret\n")
+    credentials = f'{{ user = "far", password = "file:{tmp_path / "far.secret"}" }}'
+    home = system(here(url, nats=login + ca_file)).up()
+    far = system(there(url, options=ca_file, more=f"credentials = {credentials}")).up()
     far.wait_for(lambda: far.process("mumbai")["state"] == "running")
     assert home.process("zerodha")["stats"]["topics"] == 0
     (client,) = everybody(far, far.key(), (SYMBOLS, 1))
@@ -33,3 +60,5 @@ def test_a_client_over_there_gets_every_tick_and_demand_crosses(system, nats_ser
     client.tally.assert_exactly_once(SYMBOLS)
     home.wait_for(lambda: home.process("zerodha")["stats"]["topics"] == 0)
     nothing_is_lost(home, far)
+    for one in (home, far):
+        assert "s3cret" not in one.logs() + json.dumps(one.status())

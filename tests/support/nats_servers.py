@@ -23,7 +23,9 @@ def free_ports(count: int) -> list[int]:
 class NatsServer:
     """One server with JetStream; it can be killed and started again with what it stored."""
 
-    def __init__(self, folder: Path, name: str, port: int, more: str = "", host="127.0.0.1"):
+    def __init__(
+        self, folder: Path, name: str, port: int, more: str = "", host="127.0.0.1", domain=""
+    ):
         self.name, self.port, self.host = name, port, host
         self.url = f"nats://{host}:{port}"
         self._folder = folder / name
@@ -31,7 +33,8 @@ class NatsServer:
         self._configuration = self._folder / "nats.conf"
         self._configuration.write_text(
             f'server_name: {name}\nlisten: "{host}:{port}"\n'
-            f'jetstream {{ store_dir: "{self._folder / "store"}", max_file: 50G, max_mem: 512M }}\n'
+            f'jetstream {{ store_dir: "{self._folder / "store"}", max_file: 50G, max_mem: 512M '
+            f"{f', domain: {domain}' if domain else ''} }}\n"
             f"{more}\n"
         )
         self._prefix: list[str] = []
