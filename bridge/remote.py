@@ -48,6 +48,9 @@ _FULL_S: Final = 0.002
 _WATCH_S: Final = 0.25
 #: Changes of demand within this time become one change of the filter.
 _FILTER_S: Final = 0.05
+#: How long a new life waits for its first consumer, and then for more of what they want.
+_FIRST_DEMAND_S: Final = 5.0
+_MORE_DEMAND_S: Final = 0.3
 _INDIA: Final = timezone(timedelta(hours=5, minutes=30))
 
 
@@ -93,7 +96,6 @@ class Remote:
         )
         self._backoff = Backoff(base_s=0.2, cap_s=5.0, stable_s=10.0)
         self._link: Link | None = None
-        self._reader: Reader | None = None
         #: Sequence of the last message that was dealt with; None: none was.
         self._position: int | None = None
         folder = out.folder if options.is_live else None
@@ -127,7 +129,7 @@ class Remote:
             except (OSError, TimeoutError, nats.errors.Error) as error:
                 detail = str(failure(error))
             finally:
-                self._link = self._reader = None
+                self._link = None
             if detail != self._trouble:
                 logger.warning("%s", detail)
             self._trouble = detail
@@ -180,7 +182,7 @@ class Remote:
     async def _live(self, link: Link) -> None:
         reader = Reader(link, self._options.stream, self._out.clock, self._arrived)
         await self._begin(reader)
-        self._link, self._reader = link, reader
+        self._link = link
         self._backoff.succeeded(self._out.clock.monotonic())
         self._connections_total += 1
         self._trouble = ""
@@ -206,9 +208,10 @@ class Remote:
 
     async def _begin(self, reader: Reader) -> None:
         """From where it was left, from a moment, or from now on."""
+        if self._position is None and (kept := self._kept.load()) is not None:
+            self._position = kept
+            await self._demand_settled()
         state = await reader.state()
-        if self._position is None:
-            self._position = self._kept.load()
         original = self._options.pace == "original" and self._options.from_ is not None
         if self._position is None and self._options.from_ is not None:
             moment = _aware(self._options.from_).astimezone(UTC)
@@ -224,6 +227,17 @@ class Remote:
             self._expired_total += expired
             logger.warning("%d messages are no longer in the stream", expired)
         await reader.begin(self._position + 1, self._filters(), original=original)
+
+    async def _demand_settled(self) -> None:
+        """What the life before had not read is for those who were there: they first say again
+        what they want, within moments."""
+        with contextlib.suppress(TimeoutError):
+            wait_s = _FIRST_DEMAND_S
+            while True:
+                async with asyncio.timeout(wait_s):
+                    await self._refilter.wait()
+                self._refilter.clear()
+                wait_s = _MORE_DEMAND_S
 
     def _filters(self) -> list[str]:
         """What is read: the adapter's events, and the ticks that are wanted here."""
