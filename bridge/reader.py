@@ -47,6 +47,11 @@ class Reader:
         self._heard_at = clock.monotonic()
         self._config = api.ConsumerConfig()
 
+    @property
+    def subjects(self) -> list[str]:
+        """What is read."""
+        return self._config.filter_subjects or []
+
     async def state(self) -> api.StreamState:
         """What the stream holds.
 

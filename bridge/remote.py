@@ -251,15 +251,13 @@ class Remote:
 
     async def _filter(self, link: Link, reader: Reader) -> None:
         """What is read follows what is wanted."""
-        chosen = self._filters()
         while not link.is_over:
-            await self._refilter.wait()
-            await asyncio.sleep(_FILTER_S)
             self._refilter.clear()
             filters = self._filters()
-            if filters != chosen:
+            if filters != reader.subjects:
                 await reader.choose(filters)
-                chosen = filters
+            await self._refilter.wait()
+            await asyncio.sleep(_FILTER_S)
 
     # --- what arrives ---------------------------------------------------------------------------
 
