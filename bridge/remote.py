@@ -208,9 +208,10 @@ class Remote:
 
     async def _begin(self, reader: Reader) -> None:
         """From where it was left, from a moment, or from now on."""
-        if self._position is None and (kept := self._kept.load()) is not None:
-            self._position = kept
-            await self._demand_settled()
+        if self._position is None and self._options.is_live:
+            self._position = self._kept.load()
+            if self._position is not None or self._options.from_ is not None:
+                await self._demand_settled()
         state = await reader.state()
         original = self._options.pace == "original" and self._options.from_ is not None
         if self._position is None and self._options.from_ is not None:
@@ -229,8 +230,8 @@ class Remote:
         await reader.begin(self._position + 1, self._filters(), original=original)
 
     async def _demand_settled(self) -> None:
-        """What the life before had not read is for those who were there: they first say again
-        what they want, within moments."""
+        """What is read of the past is for those who want it: they say so first, within moments.
+        A filter that comes later would not go back."""
         with contextlib.suppress(TimeoutError):
             wait_s = _FIRST_DEMAND_S
             while True:

@@ -221,7 +221,7 @@ def test_a_stream_is_played_by_time(nats_server):
             service._driver.demanded([(wire, True) for wire in subscribed])
             await until(lambda: len(numbers) >= 60)
             assert numbers == list(range(100, 160))
-            assert "no bridge" in service.stats()["broker_detail"]
+            await until(lambda: "no bridge" in service.stats()["broker_detail"])
 
     asyncio.run(body())
 
