@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from bus.latency import Latency
-from bus.messages import ProcessStatus
+from bus.messages import ProcessStatus, Stats
 
 #: As `supervisor.lifecycle.State` names them.
 STATES: Final = (
@@ -60,7 +60,7 @@ def level(key: str, scale: float = 1.0) -> Read:
     """A figure of the active generation; nothing while there is none."""
 
     def read(process: ProcessStatus) -> Iterator[tuple[tuple[str, ...], float]]:
-        value = process.stats.get(key)
+        value = _present(process).get(key)
         if isinstance(value, int | float):
             yield (), value * scale
 
@@ -71,13 +71,21 @@ def is_word(key: str, word: str) -> Read:
     """1 while a figure is this word, else 0."""
 
     def read(process: ProcessStatus) -> Iterator[tuple[tuple[str, ...], float]]:
-        if key in process.stats:
-            yield (), float(process.stats[key] == word)
+        stats = _present(process)
+        if key in stats:
+            yield (), float(stats[key] == word)
 
     return read
 
 
+def _present(process: ProcessStatus) -> Stats:
+    """What it says of itself; of one that has ended, the last word is no news."""
+    return process.stats if process.pid is not None else {}
+
+
 def latency(leg: str) -> Read:
+    """A histogram over all generations."""
+
     def read(process: ProcessStatus) -> Iterator[tuple[tuple[str, ...], Latency]]:
         if leg in process.totals.latency:
             yield (), process.totals.latency[leg]
@@ -85,9 +93,9 @@ def latency(leg: str) -> Read:
     return read
 
 
-def attribute(
-    value: Callable[[ProcessStatus], float | None],
-) -> Read:
+def attribute(value: Callable[[ProcessStatus], float | None]) -> Read:
+    """What the supervisor knows of it; nothing for None."""
+
     def read(process: ProcessStatus) -> Iterator[tuple[tuple[str, ...], float]]:
         found = value(process)
         if found is not None:

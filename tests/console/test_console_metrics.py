@@ -91,12 +91,14 @@ def test_a_process_that_is_down_keeps_its_counters_and_has_no_figures_of_now():
     one = process(
         state="needs_token", pid=None, cpu_percent=None, rss_bytes=None, uptime_s=None,
         heartbeat_age_s=None, totals=Totals({"ticks_total": 7}),
+        stats={"broker_state": "connected", "symbols": 3},  # as it said last
     )  # fmt: skip
     reply = status(one)
     assert value(reply, "ticks_total", **ADAPTER) == 7
     assert value(reply, "token_needed", **ADAPTER) == 1
     assert value(reply, "process_state", state="needs_token", **ADAPTER) == 1
     assert value(reply, "process_state", state="running", **ADAPTER) == 0
+    assert value(reply, "subscribed_instruments", **ADAPTER) is None
     for name in ("broker_connected", "process_uptime_seconds", "process_heartbeat_age_seconds"):
         assert value(reply, name, **ADAPTER) is None
 
