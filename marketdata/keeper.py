@@ -74,7 +74,9 @@ class Keeper:
         self._contracts.follow(adapters)
 
     def stats(self) -> Stats:
-        dropped = 0 if self._runner is None else self._runner.dropped_ticks_total
+        dropped = self._paper.kept_lost_total
+        if self._runner is not None:
+            dropped += self._runner.dropped_ticks_total
         told = {f"sandbox_{name}": value for name, value in self._desk_stats.items()}
         return {
             "sandbox": self._paper.state,

@@ -75,7 +75,8 @@ class Arrival:
         if not self._dock.server.accepts:
             why = "the old generation did not hand over its port"
             self._host.fail(ExitError(Exit.TEMPORARY, why))
-        elif not self._dock.keeper.is_started:  # it had a port of its own, and the old one died
+            return
+        if not self._dock.keeper.is_started:  # it had a port of its own, and the old one died
             self._dock.keeper.start()
         self._serve()
 
@@ -102,13 +103,11 @@ class Arrival:
         dock.paper.resume({one.topic: (one.generation, one.sequence) for one in free.positions})
         dock.keeper.start()
         paper = dock.paper
-        opened = await until(
-            lambda: paper.is_open or bool(paper.trouble), self._host.clock, _OPEN_S
-        )
-        trouble = "" if paper.is_open else paper.trouble
-        if trouble or not opened:
+        await until(lambda: paper.is_open or bool(paper.trouble), self._host.clock, _OPEN_S)
+        trouble = "" if paper.is_open else paper.trouble or f"not within {_OPEN_S:g} s"
+        if trouble:
             await dock.keeper.stop()
-        self._meeting.say(Opened("" if opened and not trouble else trouble or "it takes too long"))
+        self._meeting.say(Opened(trouble))
 
     async def _accept(self, descriptors: list[int]) -> None:
         if self._dock.server.accepts:  # elsewhere: the configuration has changed
