@@ -1,4 +1,4 @@
-"""Which option is meant by "two strikes out of the money". Pure, but for the catalogue's files."""
+"""Which option is meant by "two strikes out of the money". Pure."""
 
 from __future__ import annotations
 
