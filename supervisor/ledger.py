@@ -68,9 +68,11 @@ class Ledger:
             del account.generations[forgotten]
         for key, value in stats.items():
             if is_count(key) and isinstance(value, int | float):
-                grown = value - heard.counts.get(key, 0)
+                before = heard.counts.get(key, 0)
                 heard.counts[key] = value
-                account.counts[key] = account.counts.get(key, 0) + max(grown, 0)
+                # Less than before: it began anew under a number that was used already.
+                grown = value - before if value >= before else value
+                account.counts[key] = account.counts.get(key, 0) + grown
         for leg, counted in latency.items():
             grown_by = counted.since(heard.latency.get(leg, Latency()))
             heard.latency[leg] = counted

@@ -90,6 +90,15 @@ def test_a_late_word_of_a_generation_that_ended_is_not_counted_twice():
     assert ledger.totals("a").counts == {"ticks_total": 16}
 
 
+def test_a_number_that_was_used_already_begins_anew_and_takes_nothing_away():
+    ledger = Ledger()
+    ledger.hear("a", 1, {"ticks_total": 100}, {"publish": counted(*[1000] * 100)})
+    later = kept(ledger)  # after the machine was switched off
+    later.hear("a", 1, {"ticks_total": 7}, {"publish": counted(*[1000] * 7)})
+    assert later.totals("a").counts == {"ticks_total": 107}
+    assert later.totals("a").latency["publish"].total == 107
+
+
 def test_memory_is_bounded_and_the_one_that_goes_on_is_remembered():
     ledger = Ledger()
     for generation in range(2, 200):  # a standby in a crash loop
