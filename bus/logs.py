@@ -73,6 +73,7 @@ def _formatter(context: dict[str, Any], render: Processor) -> logging.Formatter:
             structlog.stdlib.add_logger_name,
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.ExtraAdder(),
+            _without_colours,
             bind,
             structlog.processors.format_exc_info,
             _escape,
@@ -87,6 +88,12 @@ def _stamp(_logger: Any, _method: str, event: EventDict) -> EventDict:
     record: logging.LogRecord = event["_record"]
     moment = datetime.fromtimestamp(record.created, UTC)
     event["timestamp"] = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return event
+
+
+def _without_colours(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """uvicorn brings its messages a second time, for a terminal with colours."""
+    event.pop("color_message", None)
     return event
 
 

@@ -75,6 +75,13 @@ def test_what_is_bound_and_given_as_extra_is_in_the_line():
     assert (found["connection"], found["of"], found["of_generation"]) == (2, "proxy", 4)
 
 
+def test_what_uvicorn_says_in_colours_is_told_once():
+    coloured = {"color_message": "Started server process [\x1b[36m%d\x1b[0m]"}
+    found = said(lambda: LOGGER.info("Started server process [%d]", 7, extra=coloured))
+    assert found["event"] == "Started server process [7]"
+    assert "color_message" not in found
+
+
 def test_a_traceback_is_part_of_its_line_and_shown_as_lines():
     def work():
         try:
