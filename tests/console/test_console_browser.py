@@ -34,7 +34,11 @@ instruments = "simulator:market"
 credentials = { client_id = "c", access_token = "t" }
 """
 PAGES = ("/", "/market", "/websocket/test", "/websocket/test/20")
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, LAPTOP, PHONE = (
+    {"width": width, "height": height} for width, height in ((1440, 900), (1280, 800), (390, 844))
+)
+TABLES_FIT = """[...document.querySelectorAll('table')]
+    .every(table => table.offsetWidth <= table.parentElement.clientWidth)"""
 
 
 @pytest.fixture
@@ -194,6 +198,8 @@ def test_nothing_keeps_anybody_out(running):
         for path in PAGES:
             page.goto(running.process("console")["endpoint"] + path)
             page.waitForSelector("[role=status] >> text=live" if path != "/" else ".lines .line")
+            page.setViewportSize(LAPTOP)
+            assert page.evaluate(TABLES_FIT), path
             for size in (DESKTOP, PHONE):
                 page.setViewportSize(size)
                 for scheme in ("light", "dark"):
