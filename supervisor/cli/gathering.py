@@ -42,12 +42,13 @@ _ANSWER_S: Final = 2.0
 
 def gather(instance: Instance) -> Facts:
     """All facts of this moment. Raises UserError: the file cannot be read at all."""
-    settings, problems = _settings(instance)
+    known, problems = _settings(instance)
+    settings = known or Config()
     run = runfile.read(instance.paths.run_file)
     supervised = run is not None and runfile.is_alive(run.pid, run.create_time)
     status = _status(instance) if supervised else None
     listening = machine.listening(machine.pids(status, run))
-    ports = list(machine.ports(settings, listening))
+    ports = list(machine.ports(settings, listening)) if known else []
     return Facts(
         now=time.time(),
         option=f" --config {instance.file}" if instance.file else "",
@@ -76,15 +77,15 @@ def gather(instance: Instance) -> Facts:
     )
 
 
-def _settings(instance: Instance) -> tuple[Config, list[str]]:
-    """The configuration, or the defaults in place of one that is wrong; and what is wrong."""
+def _settings(instance: Instance) -> tuple[Config | None, list[str]]:
+    """The configuration, None for one that cannot be read whole; and what is wrong."""
     from supervisor.cli.up import problems_of
     from supervisor.config import located
 
     try:
         settings = load(instance.file)
     except ConfigError as error:
-        return Config(), error.problems
+        return None, error.problems
     if instance.file is None:
         return with_demo(settings), []
     if found := problems_of(settings, check_port=False):

@@ -78,8 +78,10 @@ def _config(facts: Facts) -> Iterator[Finding]:
             "config", Level.NOTE, "there is no configuration here; this is about the demo",
             "openalgo-stream config init --broker NAME",
         )  # fmt: skip
+    # What runs has read it, perhaps in another environment: the next `up` has not.
+    level = Level.WARNING if facts.supervised else Level.ERROR
     for problem in facts.config_problems:
-        yield Finding("config", Level.ERROR, problem, f"openalgo-stream config check{facts.option}")
+        yield Finding("config", level, problem, f"openalgo-stream config check{facts.option}")
 
 
 def _supervisor(facts: Facts) -> Iterator[Finding]:
@@ -113,7 +115,8 @@ def _supervisor(facts: Facts) -> Iterator[Finding]:
 
 def _ports(facts: Facts) -> Iterator[Finding]:
     for fact in facts.ports:
-        if not fact.refused or (fact.holder is not None and fact.holder.ours):
+        ours = facts.supervised if fact.holder is None else fact.holder.ours
+        if not fact.refused or ours:  # where nobody may see who has it, it is most likely us
             continue
         yield Finding(
             "ports", Level.ERROR,

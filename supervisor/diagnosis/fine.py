@@ -12,12 +12,13 @@ def said_when_fine(facts: Facts) -> dict[str, str]:
     ports = ", ".join(f"{fact.key} {fact.port}" for fact in facts.ports)
     processes = len(facts.status.processes) if facts.status else 0
     tokens = f"{len(facts.credentials)} credentials, none of which says that it has expired"
+    no_ports = "" if facts.config_problems else "none is fixed: the kernel chooses"
     openalgo = facts.openalgo
     return {
         "python": f"Python {python}, openalgo-stream {facts.version}, {libraries}",
         "config": f"nothing is wrong with {facts.config_file}",
         "supervisor": f"{processes} processes, none of them in trouble",
-        "ports": f"free or ours: {ports}" if ports else "none is fixed: the kernel chooses",
+        "ports": f"free or ours: {ports}" if ports else no_ports,
         "permissions": "only their owner can read the state folder and its keys",
         "clock": "at India's time, and nobody moved it",
         "open files": f"{facts.open_files[1]} per process" if facts.open_files else "",

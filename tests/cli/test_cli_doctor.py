@@ -83,7 +83,7 @@ TAKEN = PortFact("proxy.port", "127.0.0.1", 8765, "Address already in use", None
     [
         ({"python": (3, 10, 2)}, Level.ERROR, "3.10.2 is not 3.11 to 3.13", "PYTHON=python3.12"),
         ({"libraries": {"pyzmq": None}}, Level.ERROR, "pyzmq is not", "pip install pyzmq"),
-        ({"config_problems": ["f:3: proxy.prt: unknown key"]}, Level.ERROR, "f:3: proxy.prt",
+        ({"config_problems": ["f:3: proxy.prt: unknown key"]}, Level.WARNING, "f:3: proxy.prt",
          "openalgo-stream config check --config t.toml"),
         ({"config_file": None}, Level.NOTE, "no configuration", "config init"),
         ({"supervised": False, "status": None}, Level.NOTE, "nothing of this instance is running",
@@ -99,7 +99,6 @@ TAKEN = PortFact("proxy.port", "127.0.0.1", 8765, "Address already in use", None
          "kill 42, or write another one under [proxy]: port = 8775"),
         ({"ports": [dataclasses.replace(TAKEN, holder=Holder(None))]}, Level.ERROR,
          "a process of another user has it", "write another one under [proxy]: port = 8775"),
-        ({"ports": [TAKEN]}, Level.ERROR, "the system says no more", "port = 8775"),
         ({"beside": {5555: "python app.py"}}, Level.NOTE, "port 5555 is used beside us", ""),
         ({"files": [FileFact("k", 0o644, mine=True, writable=True)]}, Level.WARNING, "mode 644",
          "chmod go= k"),
@@ -152,6 +151,20 @@ def test_what_is_left_of_a_dead_run_is_told_and_of_a_live_one_is_not():
         ),
         "/state/proxy.next is left of a run that is over": "rm /state/proxy.next",
     }
+
+
+def test_a_mistake_is_an_error_where_nothing_runs_that_has_read_the_file():
+    found = told(config_problems=["f:3: proxy.prt: unknown key"], supervised=False, status=None)
+    assert {f.check: f.level for f in found}["config"] is Level.ERROR
+
+
+def test_a_port_of_nobody_knows_whom_is_taken_to_be_ours_while_we_run():
+    assert told(ports=[TAKEN]) == []
+    found = told(ports=[TAKEN], supervised=False, status=None)
+    (port,) = [f for f in found if f.check == "ports"]
+    assert port.level is Level.ERROR
+    assert "the system says no more" in port.text
+    assert "port = 8775" in port.remedy
 
 
 def test_ports_that_are_ours_and_masters_of_simulators_are_no_fault():
