@@ -9,7 +9,7 @@
 users' own. docs/scaling.md says what to build with them.
 """
 
-from bridge.group import Group, GroupTick, ticks
+from bridge.group import Group, GroupTick
 from bridge.link import Login
 
-__all__ = ["Group", "GroupTick", "Login", "ticks"]
+__all__ = ["Group", "GroupTick", "Login"]

@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -238,10 +238,3 @@ class Group:
         except SubjectError:
             return None
         return GroupTick(place, stamp, message) if place.kind == "tick" else None
-
-
-async def ticks(group: Group) -> AsyncIterator[GroupTick]:
-    """The ticks of a group, each said to be done when the next is asked for."""
-    async for tick in group:
-        yield tick
-        await tick.done()

@@ -22,15 +22,9 @@ from bus.topics import Mode, Topic, is_adapter_name
 
 _SPECIAL: Final = re.compile(rb"[^A-Za-z0-9\-_&:+=@,~()!']")
 _ESCAPED: Final = re.compile(rb"%([0-9A-F]{2})")
-_PREFIX: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _EVENT: Final = "event"
 _ORDER: Final = "order"
 _MODES: Final = {mode.name: mode for mode in Mode}
-
-
-def is_prefix(text: str) -> bool:
-    """Whether subjects can begin with it: words of letters, digits, `_`, `-`, with dots between."""
-    return _PREFIX.fullmatch(text) is not None
 
 
 def escape(text: str) -> str:
