@@ -24,6 +24,9 @@ from websockets.protocol import State
 
 READERS: Final = 10
 _AT_ONCE: Final = 20
+#: Ticks of a client before a restart, and how long they may take to come.
+_SOME: Final = 300
+_PATIENCE_S: Final = 60.0
 _ALLOW: Final = (
     "[limits]\nconnections_per_address = 100000\nhandshakes_per_minute = 1000000\n"
     "[roles.trader]\nconnections = 100000\n"
@@ -50,11 +53,20 @@ def silence_ms(listener: Listener, since: float) -> float:
     return max(b - a for a, b in itertools.pairwise(moments)) * 1000
 
 
+def wait_for_ticks(listeners: list[Listener]) -> None:
+    """Until each has had some."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not all(len(listener.ticks) > _SOME for listener in listeners):
+        if time.monotonic() > deadline:
+            raise SystemExit("the market does not tick")
+        time.sleep(0.1)
+
+
 async def restart(instance: Instance, listeners: list[Listener]) -> dict[str, Any]:
     """One restart, and what the reading clients noticed of it."""
     for listener in listeners:
         listener.ticks.clear()
-    await asyncio.sleep(0.5)
+    await asyncio.to_thread(wait_for_ticks, listeners)
     quiet = [silence_ms(one, one.ticks[0][0]) for one in listeners]
     began = time.monotonic()
     command = [*CLI, "restart", "proxy", "--config", str(instance.config)]
