@@ -107,7 +107,7 @@ class Paper:
         """What orders and positions need, as (exchange, symbol)."""
         return frozenset(self._instruments)
 
-    def keep(self, wanted: frozenset[tuple[str, str]]) -> None:
+    def keep(self, wanted: frozenset[tuple[str, str]] | None = None) -> None:
         """The desk will be opened here: hold what it needs, and keep the ticks for it."""
         self._kept = []
         self.look(wanted)

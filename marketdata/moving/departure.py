@@ -140,6 +140,7 @@ class Departure:
     async def _give_accounts(self) -> None:
         """What was done is durable and told, and the file is free."""
         positions = self._dock.positions()  # from here on the desk is told of no tick
+        self._dock.paper.keep()  # for the case that it is opened here again
         await self._dock.keeper.stop()
         self._say(Free(positions, self._since))
         opened = await self._answer(Opened, _OPEN_S)

@@ -78,6 +78,7 @@ def test_the_desk_is_told_of_every_tick_by_one_of_the_two(harness):
             old.tick(price, sequence)
         new.tick(101.0, 2)  # it reads a little behind
         positions = old.dock.positions()
+        old.paper.keep()
         old.paper.close()
         old.tick(103.0, 4)
         new.paper.resume({one.topic: (one.generation, one.sequence) for one in positions})
@@ -86,6 +87,10 @@ def test_the_desk_is_told_of_every_tick_by_one_of_the_two(harness):
             new.tick(price, sequence)
         assert old.notes.prices == [100.0, 101.0, 102.0]
         assert new.notes.prices == [103.0, 104.0]
+        # Had the new one not come up, the old one would have gone on as well.
+        old.paper.open(old.notes, [INFY])
+        old.tick(104.0, 5)
+        assert old.notes.prices == [100.0, 101.0, 102.0, 103.0, 104.0]
 
     asyncio.run(main())
 
