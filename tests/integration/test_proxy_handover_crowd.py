@@ -126,8 +126,8 @@ def test_kill_9_in_the_middle_is_seen_by_who_was_on_that_side_only(system, seede
     command = [*CLI, "restart", "proxy", "--config", str(one.config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=one.folder) as restart:
         told = ""
-        while "joined the bus" not in told:
-            told += restart.stdout.readline()
+        while "joined the bus" not in told and (line := restart.stdout.readline()):
+            told += line
         pid = before["pid"] if who == "old" else successor(one, "proxy", before["pid"])
         time.sleep(0.1 * seeded.random())  # wherever that is in its course
         if pid is not None and psutil.pid_exists(pid):
