@@ -17,6 +17,7 @@ from tally import SYMBOLS, Counting, everybody, market
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
+from websockets.sync.client import connect as dial
 
 from bus.passing import can_pass_sockets
 
@@ -111,12 +112,15 @@ def successor(one, name, known):
 def test_kill_9_in_the_middle_is_seen_by_who_was_on_that_side_only(system, seeded, stack, who):
     """Whoever is closed was told everything up to then, and who is not, everything."""
     one = system(market() + MANY).up()
-    key = one.key()
+    key, address = one.key(), one.url()
     # Those that are idle were there first, so that these are moved one batch after the other.
     clients, idle = [], []
     stack.callback(lambda: [client.stop() for client in clients])
     for _ in range(8):
-        idle += [stack.enter_context(one.connect(key)) for _ in range(20)]
+        idle += [stack.enter_context(dial(address, close_timeout=1)) for _ in range(20)]
+        for client in idle[-20:]:
+            client.send(json.dumps({"action": "authenticate", "api_key": key}))
+            assert json.loads(client.recv(timeout=30))["status"] == "success"
         clients.append(Counting(one, key, SYMBOLS[:5]))
     one.wait_for(lambda: all(c.tally.received > 20 * len(c.symbols) for c in clients))
     for client in clients:
