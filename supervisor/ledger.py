@@ -33,6 +33,8 @@ TAKEOVERS: Final = "takeovers_total"
 HANDOVERS: Final = "handovers_total"
 FAILED_HANDOVERS: Final = "handovers_failed_total"
 HANDOVER_GAP: Final = "handover_gap"
+#: What the supervisor counts itself, and saves as it happens.
+_OWN: Final = frozenset({RESTARTS, TAKEOVERS, HANDOVERS, FAILED_HANDOVERS, HANDOVER_GAP})
 #: The latency of an adapter's process, and of a consumer's (`Heartbeat.latency`).
 PUBLISH: Final = "publish"
 DELIVERY: Final = "delivery"
@@ -58,9 +60,12 @@ class Ledger:
 
     def __init__(self, accounts: dict[str, Account] | None = None) -> None:
         self.accounts: dict[str, Account] = accounts or {}
+        #: Whose sums are as old as the run file, and would be a step back: not heard since.
+        self._awaited = set(self.accounts)
 
     def hear(self, name: str, generation: int, stats: Stats, latency: dict[str, Latency]) -> None:
         """A generation tells what it has counted since its start."""
+        self._awaited.discard(name)
         account = self._account(name)
         heard = account.generations.pop(generation, None) or Heard()
         account.generations[generation] = heard  # the last one heard comes last
@@ -91,10 +96,17 @@ class Ledger:
     def forget(self, name: str) -> None:
         """It left the configuration."""
         self.accounts.pop(name, None)
+        self._awaited.discard(name)
 
     def totals(self, name: str) -> Totals:
+        """The sums; after the death of a supervisor only its own counts until the first word."""
         account = self.accounts.get(name, Account())
-        return Totals(dict(account.counts), dict(account.latency))
+        if name not in self._awaited:
+            return Totals(dict(account.counts), dict(account.latency))
+        return Totals(
+            {key: count for key, count in account.counts.items() if key in _OWN},
+            {leg: took for leg, took in account.latency.items() if leg in _OWN},
+        )
 
     def _account(self, name: str) -> Account:
         return self.accounts.setdefault(name, Account())

@@ -70,7 +70,7 @@ def test_every_exchange_has_a_bound():
 
 
 NUMBER = st.none() | st.floats() | st.integers(-(2**64), 2**64)
-ROWS = st.lists(st.tuples(st.floats(), st.floats(), st.none()), max_size=3)
+ROWS = st.lists(st.tuples(st.floats(), st.floats(), st.integers(-(2**64), 2**64)), max_size=3)
 FIELDS = {name: NUMBER for name in Tick.__struct_fields__ if name not in {"key", "mode", "depth"}}
 
 

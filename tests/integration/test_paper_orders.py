@@ -73,7 +73,7 @@ def test_an_order_fills_on_live_ticks_and_only_its_user_is_told(system):
     one.wait_for(lambda: one.process("marketdata")["pid"] not in {None, pid} and one.settled(), 60)
     assert one.ask("/api/v1/tradebook", ann)[1]["data"] == before
     one.wait_for(lambda: mark() != first)
-    assert one.process("marketdata")["stats"]["sandbox"] == "open"
+    one.wait_for(lambda: one.process("marketdata")["stats"]["sandbox"] == "open")
 
 
 def test_a_bad_order_is_refused_with_its_rule_and_leaves_no_trace(system):

@@ -70,6 +70,7 @@ def eventful(one, folder):
         one.wait_for(one.settled, 60)
         one.wait_for(scraped("rate(openalgo_stream_delivered_total[10s]) > 0"), 60)
         one.wait_for(scraped("rate(openalgo_stream_recorded_total[10s]) > 0"), 60)
+        one.wait_for(scraped('openalgo_stream_process_generation{process="zerodha"} == 2'), 60)
         yield prometheus
     clients.stop()
 

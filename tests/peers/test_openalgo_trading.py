@@ -25,8 +25,8 @@ pytestmark = [
 TRADER = Path(__file__).with_name("openalgo_trader.py")
 RECORDING = Path("upstox-nse-2025-12-15", "ticks.jsonl.gz")
 MASTER = Path("instrument-masters", "upstox_nse_2025-10-05.jsonl.gz")
-#: Of the recording: the shares (contracts of that day have expired), to half past eleven.
-SHARES = (b'"k":"NSE_EQ|INE118H01025"', b'"k":"NSE_EQ|INE027H01010"')
+#: Of the recording, to half past eleven: two shares, and a contract, which has expired.
+KEPT = (b'"k":"NSE_EQ|INE118H01025"', b'"k":"NSE_EQ|INE027H01010"', b'"k":"NSE_FO|51502"')
 LINES = 80_000
 CAPITAL = 100_000_000.0
 CONFIG = """
@@ -110,7 +110,7 @@ def recording(data_folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("recording") / RECORDING.name
     with gzip.open(data_folder / RECORDING) as whole, gzip.open(path, "wb", 1) as part:
         for line in itertools.islice(whole, LINES):
-            if any(key in line for key in SHARES):
+            if any(key in line for key in KEPT):
                 part.write(line)
     return path
 
@@ -152,6 +152,13 @@ def shown_and_paused(one, peer):
 
     one.wait_for(stands)
     return books[-1]
+
+
+def around(book):
+    """Prices below and above all that could meet an order: the book, and the last trade."""
+    low = min(book["bids"][0]["price"], book["ltp"])
+    high = max(book["asks"][0]["price"], book["ltp"])
+    return round(low - 2 * TICK, 2), round(high + 2 * TICK, 2)
 
 
 def test_the_package_places_modifies_and_cancels_and_every_book_agrees(one, python, line):
@@ -285,8 +292,7 @@ def test_resting_orders_and_stops_fill_on_the_recorded_ticks(one, peer_python):
         client.send(json.dumps({"action": "subscribe_orders"}))
         book, _ = shown_and_paused(one, peer)
         peer.done("placeorder", **BUY, price_type="MARKET", quantity=20)
-        low = round(book["bids"][0]["price"] - 2 * TICK, 2)
-        high = round(book["asks"][0]["price"] + 2 * TICK, 2)
+        low, high = around(book)
         sell = BUY | {"action": "SELL"}
 
         def placed(price_type, order, **price):
@@ -324,7 +330,7 @@ def test_resting_orders_and_stops_fill_on_the_recorded_ticks(one, peer_python):
 def test_gtt_orders_wait_change_and_fire_once(one, peer_python):
     with trader(one, two(peer_python), one.key("ann")) as peer:
         book, _ = shown_and_paused(one, peer)
-        low, high = book["bids"][0]["price"], book["asks"][0]["price"]
+        low, high = around(book)
         peer.done("placeorder", **BUY, price_type="MARKET", quantity=4)
         single = BUY | {"trigger_type": "SINGLE", "quantity": 1, "price_type": "LIMIT"}
         far = round(low * 0.8, 1)
@@ -335,9 +341,9 @@ def test_gtt_orders_wait_change_and_fire_once(one, peer_python):
         # Wherever the price goes, one leg is met; both take any price then.
         oco = BSE | {"action": "SELL", "product": "CNC", "quantity": 4, "trigger_type": "OCO"}
         prices = {
-            "triggerprice_sl": round(low - 2 * TICK, 2),
+            "triggerprice_sl": low,
             "stoploss": round(low * 0.9, 1),
-            "triggerprice_tg": round(high + 2 * TICK, 2),
+            "triggerprice_tg": high,
             "target": round(low * 0.9, 1),
         }
         pair = peer.done("placegttorder", **oco, **prices)["trigger_id"]

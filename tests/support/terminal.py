@@ -29,7 +29,9 @@ class Terminal:
     def __init__(self, folder: Path, columns: int = 150, rows: int = 30):
         self._socket = folder / "tmux"
         start = folder / "bashrc"
-        start.write_text("PS1='ready$ '\n")
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # tmux gives its own PATH to what it starts, whatever it is told.
+        start.write_text(f"PS1='ready$ '\nexport PATH={shlex.quote(path)}\n")
         self._columns, self._rows = columns, rows
         environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
