@@ -7,7 +7,7 @@ logbook            what the old proxy has delivered, and told of (pure)
 messages           what they say to each other; `bus.link` carries it
 unread             what a connection has received and not handled, sent and not delivered
 departure          the old proxy's side; its talk with the new one (dialogue), its batches (ferry)
-arrival            the new proxy's side; its talk with the old one (reception)
+arrival            the new proxy's side; its talk with the old one (`bus.meeting`)
 harbour            what both sides do
 pause, luggage     a client's task between two messages; what a client holds
 """

@@ -18,6 +18,7 @@ from bus.events import Accepted, Rejected, decode_event
 from bus.exits import Exit
 from bus.frames import Frame, Kind
 from bus.link import close_all
+from bus.meeting import Meeting
 from bus.messages import Stats
 from bus.process import ExitError, Host
 from proxy.moving.custody import Taker
@@ -37,8 +38,8 @@ from proxy.moving.messages import (
     Taken,
     Want,
     Wanted,
+    descriptors_of,
 )
-from proxy.moving.reception import Reception
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Arrival:
         self._marks: dict[tuple[str, int], int] = {}
         self._pause_s = 0.0
         self._phase = "waiting"
-        self._reception = Reception(path, host.secret)
+        self._meeting: Meeting[FromOld] = Meeting(path, host.secret, FromOld, descriptors_of)
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._ended)
 
@@ -95,7 +96,7 @@ class Arrival:
     # --- what the old proxy says --------------------------------------------------------------
 
     async def _run(self) -> None:
-        while (said := await self._reception.hear()) is not None:
+        while (said := await self._meeting.next()) is not None:
             message, descriptors = said
             try:
                 if await self._obey(message, descriptors):
@@ -116,7 +117,7 @@ class Arrival:
                 self._harbour.server.door.remember(failures)
                 await self._join(topics)
                 marks = [Mark(*key, sequence) for key, sequence in self._marks.items()]
-                self._reception.say(Joined(number, marks))
+                self._meeting.say(Joined(number, marks))
             case Positions(settled, fresh):
                 self._harbour.desk.demand.remember(settled)
                 self._harbour.crossing.begin(settled, settled=True)
@@ -124,7 +125,7 @@ class Arrival:
                 await self._settle()  # now, while no client stands still
             case Listener():
                 await self._listen(descriptors)
-                self._reception.say(Accepting())
+                self._meeting.say(Accepting())
                 self._enter("moving")
             case Offer():
                 await self._hold(message, descriptors)
@@ -177,11 +178,11 @@ class Arrival:
             self._on_hand[freight.id] = freight, socket.socket(fileno=descriptor)
         self._harbour.crossing.begin(offer.positions, settled=False)
         if await self._reach():
-            self._reception.say(Taken(offer.batch, ids))
+            self._meeting.say(Taken(offer.batch, ids))
             return
         logger.warning("%d connections sent back: the bus is behind here", len(ids))
         self._close(self._taker.refuse())
-        self._reception.say(Taken(offer.batch, []))
+        self._meeting.say(Taken(offer.batch, []))
 
     async def _reach(self) -> bool:
         """Wait until we have read what the old proxy delivered."""
@@ -204,7 +205,7 @@ class Arrival:
         for freight, _ in ours:
             self._pause_s = max(self._pause_s, now - freight.taken_at)
         self._close(self._taker.refuse())
-        self._reception.say(Active(batch))
+        self._meeting.say(Active(batch))
 
     # --- parts ------------------------------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class Arrival:
 
     def _let_go(self) -> None:
         self._close(self._taker.lost())
-        self._reception.close()
+        self._meeting.close()
         self._harbour.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from bus.link import Link
+from bus.meeting import call
 from bus.secret import Secret
 from proxy.moving.messages import (
     Accepting,
@@ -42,15 +42,8 @@ class Dialogue:
 
     async def connect(self, path: str) -> None:
         """To the new proxy's socket. Raises OSError: nobody is there."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, path)
-        except OSError:
-            sock.close()
-            raise
-        self._link = Link(
-            sock,
+        self._link = await call(
+            path,
             self._secret,
             FromNew,
             descriptors_of=descriptors_of,
