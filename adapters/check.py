@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from adapters.demand.pools import why_no_standby
 from adapters.errors import OptionsError
-from adapters.pools import why_no_standby
 from adapters.registry import find_any
 from adapters.source import Source
 from bus.settings import AdapterSettings

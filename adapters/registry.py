@@ -20,15 +20,15 @@ ENTRY_POINTS: Final = "openalgo_stream.brokers"
 #: Name -> module that holds a `BROKER`, a `Broker` or a `Source`. A source's module may lie in
 #: another folder, beside what writes the medium that it reads; nothing here imports it.
 _BUILT_IN: Final = {
-    "angel": "adapters.angel",
-    "dhan": "adapters.dhan",
-    "dhan_sandbox": "adapters.dhan_sandbox",
-    "fyers": "adapters.fyers",
+    "angel": "adapters.brokers.angel.broker",
+    "dhan": "adapters.brokers.dhan.broker",
+    "dhan_sandbox": "adapters.brokers.dhan.sandbox",
+    "fyers": "adapters.brokers.fyers.broker",
     "nats": "bridge.remote",
-    "nubra": "adapters.nubra",
+    "nubra": "adapters.brokers.nubra.broker",
     "replay": "recording.replay",
-    "upstox": "adapters.upstox",
-    "zerodha": "adapters.zerodha",
+    "upstox": "adapters.brokers.upstox.broker",
+    "zerodha": "adapters.brokers.zerodha.broker",
 }
 
 

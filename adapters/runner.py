@@ -17,25 +17,25 @@ from random import Random
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
-from adapters import keeper as keeping
 from adapters import registry
 from adapters.broker import Broker, Stream
 from adapters.codec import Account, OrderUpdate
-from adapters.connections import Connections
-from adapters.demand import Name
+from adapters.connecting.connections import Connections
+from adapters.connecting.link import State
+from adapters.connecting.session import Hooks
+from adapters.demand.names import Name
+from adapters.demand.overlap import may_overlap
+from adapters.demand.pools import pools_of
+from adapters.demand.switchboard import Switchboard
 from adapters.errors import CredentialsError, InstrumentsError, UnknownBrokerError
-from adapters.flow import Flow
-from adapters.instruments import InstrumentBook
-from adapters.keeper import Keeper
-from adapters.link import State
-from adapters.master_file import MasterFile
-from adapters.orders import OrderDesk
-from adapters.origin import origin_of
-from adapters.overlap import may_overlap
-from adapters.pools import pools_of
+from adapters.instruments import keeper as keeping
+from adapters.instruments.book import InstrumentBook
+from adapters.instruments.file import MasterFile
+from adapters.instruments.keeper import Keeper
+from adapters.instruments.origin import origin_of
 from adapters.publishing import publisher_for
-from adapters.session import Hooks
-from adapters.switchboard import Switchboard
+from adapters.ticks.flow import Flow
+from adapters.ticks.orders import OrderDesk
 from bus import events
 from bus.backoff import Backoff
 from bus.events import BrokerState, Event, encode_event

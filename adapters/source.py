@@ -19,8 +19,8 @@ import msgspec
 from msgspec import Struct
 
 from adapters.broker import ALL_MODES
+from adapters.connecting.link import State
 from adapters.errors import CredentialsError, OptionsError
-from adapters.link import State
 from bus.clock import Clock
 from bus.events import Event
 from bus.messages import Stats

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from adapters.connecting.link import State
 from adapters.errors import AdapterError
-from adapters.link import State
 from adapters.publishing import publisher_for
 from adapters.source import Driver, Source
 from bus.clock import Clock

@@ -23,15 +23,15 @@ import zmq
 from end_to_end import Flow, flow
 from wire import Recording, record
 
-from adapters import flow as ways
 from adapters.codec import Tick
-from adapters.complaints import Complaints, Counters
-from adapters.instruments import InstrumentBook
-from adapters.link import State
-from adapters.pools import pools_of
-from adapters.reading import Reader, Sinks
+from adapters.connecting.complaints import Complaints, Counters
+from adapters.connecting.link import State
+from adapters.connecting.reading import Reader, Sinks
+from adapters.demand.pools import pools_of
+from adapters.demand.switchboard import Switchboard
+from adapters.instruments.book import InstrumentBook
 from adapters.redact import Redactor
-from adapters.switchboard import Switchboard
+from adapters.ticks import flow as ways
 from bus.clock import SystemClock
 from bus.publisher import Publisher
 from bus.secret import Secret

@@ -20,9 +20,9 @@ import psutil
 
 from adapters import registry
 from adapters.broker import MasterSource
-from adapters.instruments import FiledBook
-from adapters.master_file import MasterFile
-from adapters.origin import Masters
+from adapters.instruments.book import FiledBook
+from adapters.instruments.file import MasterFile
+from adapters.instruments.origin import Masters
 
 LOOKUPS = 20_000
 #: What issue 5 asks for, of 200,000 rows.

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from adapters import registry
 from adapters.broker import Broker, MasterSource
 from adapters.codec import Account, Codec, Decoded, WireFrame
-from adapters.complaints import Counters
-from adapters.masters import load
-from adapters.session import Hooks, Session
+from adapters.connecting.complaints import Counters
+from adapters.connecting.session import Hooks, Session
+from adapters.instruments.masters import load
 from adapters.symbols import Instrument
 from adapters.threads import in_daemon_thread
 from bus.backoff import Backoff

@@ -21,7 +21,7 @@ import nats.errors
 from msgspec import field
 from nats.aio.msg import Msg
 
-from adapters.link import State
+from adapters.connecting.link import State
 from adapters.source import Outflow, Source
 from bridge import stamps
 from bridge.asking import Asking

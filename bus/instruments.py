@@ -1,6 +1,6 @@
 """The terms of trading of an instrument, read from the adapters' instrument files.
 
-`adapters/master_file.py` makes the files, one per adapter, and only ever replaces them whole;
+`adapters/instruments/file.py` makes the files, one per adapter, and only ever replaces them whole;
 here they are read by who is no adapter. What an instrument is and when it expires stands in its
 OpenAlgo symbol; lot, tick and freeze quantity come from the broker's master.
 """

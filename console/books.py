@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.instruments import InstrumentBook
-from adapters.master_file import MasterFile
+from adapters.instruments.book import InstrumentBook
+from adapters.instruments.file import MasterFile
 from identity.scopes import Scopes
 
 

@@ -1,9 +1,9 @@
 """Which ticks are believed: the checks before anything goes into the cache. Pure.
 
-The adapters have held back what cannot be (`adapters/quarantine.py`). What is left to find here
-is what only the stream of an instrument shows: a price that jumps. One such tick is a fault until
-a second one says the same (an index's price once landed on an option and set off its stops), so
-it waits: a tick near it confirms it, a tick near the old price lets it be forgotten.
+The adapters have held back what cannot be (`adapters/ticks/quarantine.py`). What is left to find
+here is what only the stream of an instrument shows: a price that jumps. One such tick is a fault
+until a second one says the same (an index's price once landed on an option and set off its stops),
+so it waits: a tick near it confirms it, a tick near the old price lets it be forgotten.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from adapters.link import State
+from adapters.connecting.link import State
 from adapters.source import Outflow, Source
 from bus.errors import ControlError
 from bus.events import Rejected

@@ -19,8 +19,8 @@ from supervisor.demo import with_demo
 from supervisor.errors import FAILED, UserError
 
 if TYPE_CHECKING:
-    from adapters.instruments import InstrumentBook
-    from adapters.master_file import MasterFile
+    from adapters.instruments.book import InstrumentBook
+    from adapters.instruments.file import MasterFile
     from bus.settings import AdapterSettings
 
 _adapter_option = click.option(
@@ -73,7 +73,7 @@ def sync(instance: Instance, adapter: str | None, as_json: bool) -> None:
 def _sync(name: str, settings: AdapterSettings, file: MasterFile, *, quiet: bool) -> dict[str, Any]:
     from adapters.codec import Account
     from adapters.errors import AdapterError
-    from adapters.origin import origin_of
+    from adapters.instruments.origin import origin_of
     from adapters.registry import find
 
     begun = time.monotonic()
@@ -219,7 +219,7 @@ def _aimed(instance: Instance, adapter: AdapterSettings) -> AdapterSettings:
 
 
 def _file(instance: Instance, adapter: str) -> MasterFile:
-    from adapters.master_file import MasterFile
+    from adapters.instruments.file import MasterFile
 
     return MasterFile(instance.paths.instruments, adapter)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from adapters.codec import Book, Tick
-from adapters.normalize import Outlet
+from adapters.ticks.normalize import Outlet
 from bus import frames
 from bus.frames import Frame, Kind
 from bus.topics import Mode, Topic

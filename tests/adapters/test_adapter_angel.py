@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.angel import BROKER
 from adapters.broker import OpenAlgoRow
+from adapters.brokers.angel.broker import BROKER
 from adapters.codec import Account, Notice
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, Verdict

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from adapters.angel_master import read_master
+from adapters.brokers.angel.master import read_master
 from adapters.errors import InstrumentsError
 from adapters.symbols import Instrument
 

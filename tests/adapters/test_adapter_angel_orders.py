@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.angel import BROKER
+from adapters.brokers.angel.broker import BROKER
 from adapters.codec import Account
 from adapters.errors import CodecError, Verdict
 from bus.orders import Order

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adapters.demand import Change, Demand
+from adapters.demand.names import Change, Demand
 from bus.topics import Mode
 
 NAMES = st.sampled_from([("NSE", "A"), ("NSE", "B"), ("NFO", "A")])

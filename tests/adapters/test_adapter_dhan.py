@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters import dhan, dhan_sandbox, registry
+from adapters import registry
 from adapters.broker import OpenAlgoRow
+from adapters.brokers.dhan import broker as dhan
+from adapters.brokers.dhan import sandbox as dhan_sandbox
 from adapters.codec import Account, Notice
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, MalformedError, TruncatedError, Verdict

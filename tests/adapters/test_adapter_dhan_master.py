@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from adapters.dhan_master import read_master
+from adapters.brokers.dhan.master import read_master
 from adapters.errors import InstrumentsError
 
 HEADER = (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters import dhan
+from adapters.brokers.dhan import broker as dhan
 from adapters.codec import Account, Notice, OrderUpdate
 from adapters.errors import CodecError, MalformedError
 from bus.orders import Order

@@ -1,7 +1,7 @@
 """What an adapter measures of its ticks' way: from the exchange's clock, and until the bus."""
 
 from adapters.codec import Tick
-from adapters.flow import Flow
+from adapters.ticks.flow import Flow
 from bus.latency import STRIDE
 from bus.topics import Mode
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from adapters.brokers.fyers.broker import BROKER
+from adapters.brokers.fyers.hsm import Hsm
 from adapters.codec import Account, LoggedIn
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, MalformedError, Verdict
-from adapters.fyers import BROKER
-from adapters.fyers_hsm import Hsm
 from bus.secret import Secret
 from bus.topics import Mode
 from simulators.fyers_packets import (

@@ -6,10 +6,10 @@ import json
 import pytest
 
 from adapters.broker import OpenAlgoRow
+from adapters.brokers.fyers.broker import BROKER
+from adapters.brokers.fyers.indices import index_names
+from adapters.brokers.fyers.master import read_master
 from adapters.errors import InstrumentsError
-from adapters.fyers import BROKER
-from adapters.fyers_indices import index_names
-from adapters.fyers_master import read_master
 from adapters.symbols import Instrument
 from simulators.fyers_names import master_csv, masters
 from simulators.synthetic import SyntheticMarket

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.brokers.fyers.orders import Orders
 from adapters.codec import Account, OrderUpdate
 from adapters.errors import BrokerError, CodecError, MalformedError, Verdict
-from adapters.fyers_orders import Orders
 from bus.orders import Order
 from bus.secret import Secret
 

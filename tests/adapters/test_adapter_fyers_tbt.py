@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from adapters.brokers.fyers.tbt import Tbt
 from adapters.codec import Account
 from adapters.errors import BrokerError, CodecError, MalformedError
-from adapters.fyers_tbt import Tbt
 from bus.secret import Secret
 from bus.topics import Mode
 from simulators.fyers_tbt import TbtSession, state

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.broker import MasterSource
+from adapters.brokers.zerodha.master import read_master
 from adapters.errors import FetchError, InstrumentsError
-from adapters.instruments import InstrumentBook
-from adapters.masters import load
+from adapters.instruments.book import InstrumentBook
+from adapters.instruments.masters import load
 from adapters.symbols import Instrument, index_symbol, strike_word
 from adapters.threads import in_daemon_thread
-from adapters.zerodha_master import read_master
 from bus.expiry import expiry_word
 from bus.topics import EXCHANGES, check_instrument
 

@@ -15,8 +15,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from adapters.connection import BatchConnection
-from adapters.intake import OWED, Intake
+from adapters.connecting.connection import BatchConnection
+from adapters.connecting.intake import OWED, Intake
 
 MAX_BYTES = 70_000
 DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}

@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from adapters import keeper as keeping
 from adapters.errors import InstrumentsError
-from adapters.keeper import Hooks, Keeper
-from adapters.master_file import MasterFile
+from adapters.instruments import keeper as keeping
+from adapters.instruments.file import MasterFile
+from adapters.instruments.keeper import Hooks, Keeper
 from adapters.symbols import Instrument
 from bus.market_hours import IST
 

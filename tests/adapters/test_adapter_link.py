@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from adapters.connecting.link import PROBE_S, Link, State
 from adapters.errors import Verdict
-from adapters.link import PROBE_S, Link, State
 from bus.backoff import Backoff
 from bus.market_hours import IST, Calendar
 

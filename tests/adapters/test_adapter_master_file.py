@@ -6,12 +6,12 @@ import sqlite3
 import pytest
 
 from adapters.broker import MasterSource, OpenAlgoRow
+from adapters.brokers.zerodha.broker import BROKER
 from adapters.errors import InstrumentsError
-from adapters.master_file import MasterFile
-from adapters.openalgo_master import OpenAlgoMaster
-from adapters.origin import Masters, origin_of
+from adapters.instruments.file import MasterFile
+from adapters.instruments.openalgo import OpenAlgoMaster
+from adapters.instruments.origin import Masters, origin_of
 from adapters.symbols import Instrument
-from adapters.zerodha import BROKER
 from bus.settings import AdapterSettings
 
 NOW = 1_763_437_500.0

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.codec import Book, Tick
-from adapters.normalize import Fanout, Outlet, PriceSide
-from adapters.payloads import LtpFields, QuoteFields
-from adapters.quarantine import Reason
+from adapters.ticks.normalize import Fanout, Outlet, PriceSide
+from adapters.ticks.payloads import LtpFields, QuoteFields
+from adapters.ticks.quarantine import Reason
 from bus.frames import OWN_CLOCK
 from bus.ticks import MAX_INT32, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
 from bus.topics import Mode

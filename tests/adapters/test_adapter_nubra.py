@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from adapters.brokers.nubra.broker import BROKER, Nubra
+from adapters.brokers.nubra.requests import Channel, channels
+from adapters.brokers.nubra.token import INDEX, OPTION, STOCK, index_token, instrument_token
 from adapters.codec import Account, Decoded, Notice
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, Verdict
-from adapters.nubra import BROKER, Nubra
-from adapters.nubra_requests import Channel, channels
-from adapters.nubra_token import INDEX, OPTION, STOCK, index_token, instrument_token
 from adapters.wire import nubra_pb2 as wire
 from bus.orders import Order
 from bus.secret import Secret

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from adapters import json_rows
 from adapters.broker import OpenAlgoRow
+from adapters.brokers.nubra.broker import BROKER
+from adapters.brokers.nubra.master import read_master
+from adapters.brokers.nubra.token import OPTION, STOCK, instrument_token
 from adapters.errors import InstrumentsError
-from adapters.nubra import BROKER
-from adapters.nubra_master import read_master
-from adapters.nubra_token import OPTION, STOCK, instrument_token
 from adapters.symbols import Instrument
 
 STOCK_TOKEN = instrument_token(STOCK, 69353, "NSE", "RELIANCE")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.brokers.zerodha.broker import Zerodha
 from adapters.codec import Account, Notice, OrderUpdate
 from adapters.errors import CodecError
-from adapters.orders import OrderDesk
-from adapters.zerodha import Zerodha
+from adapters.ticks.orders import OrderDesk
 from bus.orders import Order
 
 DATA = {

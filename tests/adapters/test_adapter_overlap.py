@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from adapters import registry
-from adapters.overlap import may_overlap
-from adapters.pools import pools_of
+from adapters.demand.overlap import may_overlap
+from adapters.demand.pools import pools_of
 from bus.settings import AdapterSettings
 
 

@@ -7,9 +7,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from adapters.broker import Pace, Stream
-from adapters.pool import Budget, Pool
-from adapters.pools import pools_of
-from adapters.zerodha import BROKER
+from adapters.brokers.zerodha.broker import BROKER
+from adapters.demand.pool import Budget, Pool
+from adapters.demand.pools import pools_of
 from bus.settings import AdapterSettings
 from bus.topics import Mode
 

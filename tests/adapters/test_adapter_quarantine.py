@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.codec import Book, Tick
-from adapters.quarantine import WHOLE_TICK, Reason, highest_price, inspect
+from adapters.ticks.quarantine import WHOLE_TICK, Reason, highest_price, inspect
 from bus.topics import EXCHANGES, Mode
 
 HIGHEST = highest_price("NSE")

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from adapters.codec import Account
-from adapters.complaints import MAX_KINDS, Complaints, Counters
+from adapters.connecting.complaints import MAX_KINDS, Complaints, Counters
 from adapters.errors import BrokerError, MalformedError, TruncatedError
 from adapters.redact import MAX_BYTES, MAX_TEXT, Redactor
 from bus.secret import Secret

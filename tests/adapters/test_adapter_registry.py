@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from adapters import registry
+from adapters.brokers.zerodha.broker import BROKER
 from adapters.errors import CredentialsError, UnknownBrokerError
-from adapters.zerodha import BROKER
 from bus.topics import Mode
 
 

@@ -9,8 +9,8 @@ import pytest
 import zmq
 from msgspec.structs import replace
 
+from adapters.brokers.zerodha.broker import BROKER
 from adapters.runner import AdapterService
-from adapters.zerodha import BROKER
 from bus.clock import SystemClock
 from bus.events import Accepted, BrokerState, OrderUpdate, Rejected, decode_event
 from bus.exits import Exit

@@ -10,12 +10,12 @@ import pytest
 from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed
 
+from adapters.brokers.zerodha.broker import BROKER
 from adapters.codec import Account, Codec, Handshake, HttpRequest, LoggedIn
-from adapters.complaints import Counters
+from adapters.connecting.complaints import Counters
+from adapters.connecting.link import State
+from adapters.connecting.session import Hooks, Session
 from adapters.errors import BrokerError, Verdict
-from adapters.link import State
-from adapters.session import Hooks, Session
-from adapters.zerodha import BROKER
 from bus.backoff import Backoff
 from bus.clock import SystemClock
 from bus.secret import Secret

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from adapters import registry
 from adapters.check import lacking
+from adapters.connecting.link import State
 from adapters.errors import AdapterError, UnknownBrokerError
-from adapters.link import State
 from adapters.source import Source
 from adapters.source_runner import SourceService
 from bus import frames

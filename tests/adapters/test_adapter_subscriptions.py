@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from adapters.broker import Pace
 from adapters.codec import Account, Codec, Handshake
-from adapters.subscriptions import Pacer, Subscriptions
+from adapters.connecting.subscriptions import Pacer, Subscriptions
 from bus.topics import Mode
 
 TOKENS = st.sampled_from("abcdefgh")

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
+from adapters.brokers.zerodha.broker import BROKER
 from adapters.codec import Book, Tick
-from adapters.instruments import InstrumentBook
-from adapters.pool import Pool
-from adapters.switchboard import Switchboard
+from adapters.demand.pool import Pool
+from adapters.demand.switchboard import Switchboard
+from adapters.instruments.book import InstrumentBook
 from adapters.symbols import Instrument
-from adapters.zerodha import BROKER
 from bus.events import Accepted, Rejected
 from bus.topics import Mode, Topic
 from bus.wants import Demand

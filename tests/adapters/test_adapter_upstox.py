@@ -11,12 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.broker import OpenAlgoRow
+from adapters.brokers.upstox.broker import BROKER, Upstox
+from adapters.brokers.upstox.master import read_master
 from adapters.codec import Account, Notice, OrderUpdate, Tick
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, InstrumentsError, MalformedError, Verdict
 from adapters.symbols import Instrument
-from adapters.upstox import BROKER, Upstox
-from adapters.upstox_master import read_master
 from adapters.wire import upstox_pb2 as wire
 from bus.secret import Secret
 from bus.topics import Mode

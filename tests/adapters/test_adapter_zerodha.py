@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from adapters.brokers.zerodha.broker import BROKER, Zerodha
 from adapters.codec import Account, Notice
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, MalformedError, Verdict
-from adapters.zerodha import BROKER, Zerodha
 from bus.secret import Secret
 from bus.topics import Mode
 

@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
-from adapters.angel_master import read_master as read_angel
-from adapters.instruments import InstrumentBook
+from adapters.brokers.angel.master import read_master as read_angel
+from adapters.brokers.upstox.master import read_master as read_upstox
+from adapters.brokers.zerodha.master import read_master as read_zerodha
+from adapters.instruments.book import InstrumentBook
 from adapters.symbols import Instrument, Terms, Tradable
-from adapters.upstox_master import read_master as read_upstox
-from adapters.zerodha_master import read_master as read_zerodha
 from bus.instruments import Contract, Contracts, named
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adapters.instruments import InstrumentBook
-from adapters.master_file import VERSION
+from adapters.instruments.book import InstrumentBook
+from adapters.instruments.file import VERSION
 from adapters.symbols import Instrument
 from bus.access import RoleSettings
 from bus.latency import LatencyMeter

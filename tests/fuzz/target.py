@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["adapters"]):
     from adapters import registry
     from adapters.codec import Account, Tick
     from adapters.errors import CodecError
-    from adapters.normalize import Outlet
+    from adapters.ticks.normalize import Outlet
 
 from bus.secret import Secret
 from bus.topics import Mode

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.brokers.nubra.broker import Nubra
 from adapters.codec import Account
-from adapters.nubra import Nubra
 from bus.orders import Order
 from simulators import SimulatorServer, SimulatorSettings
 

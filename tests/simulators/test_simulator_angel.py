@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.angel import BROKER
-from adapters.angel_master import read_master
+from adapters.brokers.angel.broker import BROKER
+from adapters.brokers.angel.master import read_master
 from adapters.codec import Account
 from bus.topics import Mode
 from simulators import SimulatorSettings

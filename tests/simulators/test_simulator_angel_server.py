@@ -11,11 +11,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from adapters.angel import BROKER
+from adapters.brokers.angel.broker import BROKER
 from adapters.codec import Account
-from adapters.complaints import Counters
-from adapters.link import State
-from adapters.session import Hooks, Session
+from adapters.connecting.complaints import Counters
+from adapters.connecting.link import State
+from adapters.connecting.session import Hooks, Session
 from bus.backoff import Backoff
 from bus.clock import SystemClock
 from bus.secret import Secret

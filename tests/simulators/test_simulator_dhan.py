@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from adapters import dhan
+from adapters.brokers.dhan import broker as dhan
+from adapters.brokers.dhan.master import read_master
 from adapters.codec import Account
-from adapters.dhan_master import read_master
 from bus.secret import Secret
 from bus.topics import Mode
 from simulators import SimulatorServer, SimulatorSettings

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.brokers.fyers.broker import BROKER
 from adapters.codec import Account
-from adapters.complaints import Counters
-from adapters.fyers import BROKER
-from adapters.link import State
-from adapters.session import Hooks, Session
+from adapters.connecting.complaints import Counters
+from adapters.connecting.link import State
+from adapters.connecting.session import Hooks, Session
 from bus.backoff import Backoff
 from bus.clock import SystemClock
 from bus.secret import Secret

@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
+from adapters.brokers.nubra.broker import BROKER, Nubra
+from adapters.brokers.nubra.master import read_master
 from adapters.codec import Account
 from adapters.errors import Verdict
-from adapters.nubra import BROKER, Nubra
-from adapters.nubra_master import read_master
 from bus.secret import Secret
 from bus.topics import Mode
 from simulators import SimulatorServer, SimulatorSettings

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from adapters.brokers.upstox.broker import BROKER, Upstox
+from adapters.brokers.upstox.master import read_master
 from adapters.codec import Account
-from adapters.complaints import Counters
-from adapters.link import State
-from adapters.session import Hooks, Session
+from adapters.connecting.complaints import Counters
+from adapters.connecting.link import State
+from adapters.connecting.session import Hooks, Session
 from adapters.symbols import Instrument as Named
-from adapters.upstox import BROKER, Upstox
-from adapters.upstox_master import read_master
 from bus.backoff import Backoff
 from bus.clock import SystemClock
 from bus.secret import Secret

@@ -1,0 +1,1 @@
+"""Fyers: the HSM feed, binary, and the TBT feed of deep books, protobuf."""

@@ -1,0 +1,1 @@
+"""Nubra: protobuf in text requests."""

@@ -1,0 +1,1 @@
+"""Upstox: protobuf, from an address asked for before."""
