@@ -7,8 +7,8 @@ from adapters.errors import UnknownBrokerError
 from adapters.runner import AdapterService
 from adapters.source import Source
 from adapters.source_runner import SourceService
-from bus.exits import Exit
-from bus.process import Bootstrap, ExitError, Host, Service, run
+from bus.control.exits import Exit
+from bus.control.process import Bootstrap, ExitError, Host, Service, run
 from bus.settings import AdapterBootstrap
 
 

@@ -59,7 +59,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     #: closed market) and only a missing pong tells.
     silence_s: float | None = 90.0
     #: Seconds without any tick after which the feed is dead, while it has instruments whose
-    #: market is open (`bus.market_hours`). It grows while reconnecting brings no tick either:
+    #: market is open (`bus.market.hours`). It grows while reconnecting brings no tick either:
     #: then nobody trades. None: only `silence_s` counts.
     stall_s: float | None = 120.0
     #: Seconds that the answer to the login message may take; None: no answer is waited for.

@@ -17,7 +17,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct, field
 
 from adapters.errors import BrokerError, CodecError, Verdict
-from bus.orders import Order
+from bus.market.orders import Order
 from bus.secret import Secret
 from bus.topics import Mode
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bus.control.exits import Exit
+from bus.control.process import ExitError, Host
 from bus.errors import LaneError
-from bus.exits import Exit
 from bus.lane.writing import lane_for
-from bus.process import ExitError, Host
 from bus.publisher import Publisher
 from bus.wants import Demand
 

@@ -38,12 +38,12 @@ from adapters.ticks.flow import Flow
 from adapters.ticks.orders import OrderDesk
 from bus import events
 from bus.backoff import Backoff
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry, Stats
+from bus.control.process import ExitError, Host
 from bus.events import BrokerState, Event, encode_event
-from bus.exits import Exit
-from bus.latency import Latency
-from bus.market_hours import Calendar
-from bus.messages import PublisherEntry, Stats
-from bus.process import ExitError, Host
+from bus.market.hours import Calendar
+from bus.measuring.latency import Latency
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap
 from bus.wants import Demand
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class AdapterService:
-    """One broker account on the bus (`bus.process.Service`)."""
+    """One broker account on the bus (`bus.control.process.Service`)."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class AdapterService:
         }
 
     def latency(self) -> Latency:
-        """From the broker's frames until their ticks were published (`bus.process.HasLatency`)."""
+        """From the broker's frames until their ticks were published (`HasLatency`)."""
         return self._flow.latency()
 
     def legs(self) -> dict[str, Latency]:
@@ -164,7 +164,7 @@ class AdapterService:
         """An adapter follows nobody."""
 
     def renew(self, credentials: Mapping[str, Secret]) -> None:
-        """Go on with new credentials (`bus.process.TakesCredentials`)."""
+        """Go on with new credentials (`bus.control.process.TakesCredentials`)."""
         before = self._connections.account
         account = Account(credentials=dict(credentials), url=before.url)
         if account == before and self.ready:

@@ -5,7 +5,7 @@ A `Broker` (adapters.broker) states a codec, and the runner connects, asks and d
 is the same for both: the same process, publisher, demand and answers, states, figures in
 `status`, restarts, configuration section, registry and entry points.
 
-What a driver publishes is what clients get: payloads as `bus.ticks` says, and each in a
+What a driver publishes is what clients get: payloads as `bus.market.ticks` says, and each in a
 topic of this adapter's own name.
 """
 
@@ -22,8 +22,8 @@ from adapters.broker import ALL_MODES
 from adapters.connecting.link import State
 from adapters.errors import CredentialsError, OptionsError
 from bus.clock import Clock
+from bus.control.messages import Stats
 from bus.events import Event
-from bus.messages import Stats
 from bus.secret import Secret
 from bus.topics import EXCHANGES, Mode
 from bus.wants import Demand

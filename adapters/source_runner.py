@@ -15,12 +15,12 @@ from adapters.errors import AdapterError
 from adapters.publishing import publisher_for
 from adapters.source import Driver, Source
 from bus.clock import Clock
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry, Stats
+from bus.control.process import ExitError, Host, Steerable
 from bus.errors import ControlError
 from bus.events import BrokerState, Event, Rejected, encode_event
-from bus.exits import Exit
-from bus.messages import PublisherEntry, Stats
-from bus.process import ExitError, Host, Steerable
-from bus.rate import Rate
+from bus.measuring.rate import Rate
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap
 from bus.wants import Demand
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class SourceService:
-    """One source on the bus (`bus.process.Service`), and what it lends its driver (`Outflow`)."""
+    """One source on the bus (a `Service`), and what it lends its driver (`Outflow`)."""
 
     def __init__(self, host: Host, boot: AdapterBootstrap, source: Source) -> None:
         self._host = host
@@ -108,7 +108,7 @@ class SourceService:
         """An adapter follows nobody."""
 
     def renew(self, credentials: Mapping[str, Secret]) -> None:
-        """Go on with new credentials (`bus.process.TakesCredentials`)."""
+        """Go on with new credentials (`bus.control.process.TakesCredentials`)."""
         if missing := self._source.missing(credentials):
             logger.warning("new credentials are not used: no %s", " and ".join(missing))
             return
@@ -116,7 +116,7 @@ class SourceService:
         self._driver.renew()
 
     def steer(self, action: str, value: str) -> None:
-        """Do what somebody asks for (`bus.process.Steerable`), if the source can."""
+        """Do what somebody asks for (`bus.control.process.Steerable`), if the source can."""
         if not isinstance(self._driver, Steerable):
             raise ControlError(f"{self._source.title} cannot be steered")
         self._driver.steer(action, value)

@@ -100,7 +100,7 @@ def strike_word(strike: float) -> str:
 
 
 def future_symbol(base: str, expiry: str) -> str:
-    """The symbol of a future; `expiry` is an expiry word (`bus.expiry`)."""
+    """The symbol of a future; `expiry` is an expiry word (`bus.market.expiry`)."""
     return f"{base}{expiry}FUT"
 
 

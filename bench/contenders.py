@@ -19,7 +19,7 @@ from children import HERE, START_S, Child
 from control import Control
 
 from bus.access import AccessSettings, LimitSettings, RoleSettings
-from bus.messages import (
+from bus.control.messages import (
     PublisherEntry,
 )
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings

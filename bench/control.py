@@ -12,8 +12,8 @@ import msgspec
 import zmq
 from children import START_S, Child
 
-from bus.channel import ControlServer
-from bus.messages import (
+from bus.control.channel import ControlServer
+from bus.control.messages import (
     Acknowledge,
     Directory,
     FromProcess,
@@ -22,7 +22,7 @@ from bus.messages import (
     PublisherEntry,
     Stats,
 )
-from bus.process import Bootstrap, Role
+from bus.control.process import Bootstrap, Role
 from bus.secret import Secret, encode_secret
 
 _PACKAGES: Final[dict[Role, str]] = {"proxy": "proxy", "recorder": "recording"}

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from bus.clock import SystemClock
+from bus.control.messages import PublisherEntry
+from bus.control.process import Host
 from bus.frames import Frame, Kind
-from bus.messages import PublisherEntry
-from bus.process import Host
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings
 from bus.subscriber import Feed, Subscriber

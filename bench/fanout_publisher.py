@@ -20,9 +20,9 @@ from typing import Any, TypeAlias
 
 import zmq
 
+from bus.market.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.publisher import Publisher
 from bus.secret import Secret
-from bus.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode, Topic
 from bus.wants import Demand
 

@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import psutil
 
-from bus.channel import ask
+from bus.control.channel import ask
+from bus.control.messages import ProcessStatus, StatusReply, StatusRequest
 from bus.errors import StreamError
-from bus.messages import ProcessStatus, StatusReply, StatusRequest
-from supervisor import runfile
+from supervisor.instance import runfile
 
 #: Others may run on this machine.
 _OWN_PORTS = "[paths]\nstate = 'state'\n[marketdata]\nport = 0\n[console]\nport = 0\n"

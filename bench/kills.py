@@ -18,8 +18,8 @@ import psutil
 from instance import Instance, machine
 from startup import config
 
-from bus.channel import ask
-from bus.messages import ProgressReply, ProgressRequest, RestartRequest
+from bus.control.channel import ask
+from bus.control.messages import ProgressReply, ProgressRequest, RestartRequest
 
 
 def inventory(instance: Instance) -> dict[str, Any]:

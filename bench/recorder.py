@@ -24,7 +24,7 @@ import zmq
 from control import Control
 from instance import machine
 
-from bus.messages import PublisherEntry
+from bus.control.messages import PublisherEntry
 from bus.publisher import Publisher
 from bus.settings import RecorderSettings
 from bus.topics import Mode

@@ -14,8 +14,8 @@ import sys
 import zmq
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
+from bus.control.messages import PublisherEntry
 from bus.frames import Frame
-from bus.messages import PublisherEntry
 from bus.secret import Secret
 from bus.subscriber import Feed, Subscriber
 from bus.topics import Mode, Topic

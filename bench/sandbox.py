@@ -25,12 +25,12 @@ import zmq
 from children import Child
 
 from bus.clock import SystemClock
+from bus.control.messages import PublisherEntry
 from bus.events import Rejected
-from bus.flow import Flow
 from bus.frames import Frame
-from bus.instruments import Contract
-from bus.market_hours import Calendar
-from bus.messages import PublisherEntry
+from bus.market.hours import Calendar
+from bus.market.instruments import Contract
+from bus.measuring.flow import Flow
 from bus.secret import Secret
 from bus.settings import MarketDataSettings, SandboxSettings
 from bus.subscriber import Feed, Subscriber

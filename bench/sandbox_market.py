@@ -15,9 +15,9 @@ import time
 
 import zmq
 
+from bus.market.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.publisher import Publisher
 from bus.secret import Secret
-from bus.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode, Topic
 
 #: Ticks come as timers fire, about every millisecond, like a broker's packets do.

@@ -38,7 +38,7 @@ from bridge.reader import Reader
 from bridge.sender import Sender
 from bus import Subscriber
 from bus.clock import SystemClock
-from bus.messages import ProcessStatus
+from bus.control.messages import ProcessStatus
 from bus.settings import NatsSettings
 
 HERE = Path(__file__).resolve().parent

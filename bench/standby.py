@@ -22,7 +22,7 @@ import psutil
 from instance import Instance, machine
 from websockets.sync.client import connect
 
-from bus.messages import ProcessStatus
+from bus.control.messages import ProcessStatus
 
 SYMBOLS = [f"COUNT{n:02}" for n in range(50)]
 CPU_S = 5.0

@@ -8,9 +8,9 @@ from typing import Protocol
 import zmq
 
 from bus import welcome
+from bus.control.messages import PublisherEntry
 from bus.lane.reading import LaneReader
 from bus.lane.writing import LaneWriter
-from bus.messages import PublisherEntry
 from bus.secret import Secret
 
 SECRET = Secret("for this run only")

@@ -1,9 +1,9 @@
 """How far a stream was read, from one life of a reader to the next.
 
 A new life begins where the one before was. While both live, consumers know again what both
-bring (`bus.splice`); after one that was killed, what it read since it last said where it was
-comes again. A place that is too old is not used: nobody wants to see last night's ticks in
-the morning.
+bring (`bus.splicing.splice`); after one that was killed, what it read since it last said where it
+was comes again. A place that is too old is not used: nobody wants to see last night's ticks in the
+morning.
 """
 
 from __future__ import annotations

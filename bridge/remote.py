@@ -34,9 +34,9 @@ from bridge.position import Position
 from bridge.reader import FILTERS, Reader
 from bridge.subjects import Place, Subjects
 from bus.backoff import Backoff
+from bus.control.messages import Stats
 from bus.errors import TopicError
 from bus.events import Accepted, BrokerState, Event, OrderUpdate, Rejected, decode_event
-from bus.messages import Stats
 from bus.settings import NatsReach
 from bus.topics import Topic, is_adapter_name
 from bus.wants import Demand

@@ -17,13 +17,13 @@ from bridge.outbox import Message
 from bridge.sender import Sender
 from bridge.stamps import message_id
 from bridge.subjects import Subjects
+from bus.control.messages import PublisherEntry, Stats
+from bus.control.process import Bootstrap, Host
 from bus.errors import TopicError
 from bus.events import Accepted, BrokerState, Event, OrderUpdate, Rejected, decode_event
-from bus.flow import Flow
 from bus.frames import Frame, Kind
-from bus.latency import Latency
-from bus.messages import PublisherEntry, Stats
-from bus.process import Bootstrap, Host
+from bus.measuring.flow import Flow
+from bus.measuring.latency import Latency
 from bus.settings import NatsSettings
 from bus.subscriber import Feed, Subscriber
 from bus.topics import Mode, Topic
@@ -38,7 +38,7 @@ _READER: Final = "nats"
 
 
 class BridgeService:
-    """Implements `bus.process.Service`. Made inside a running event loop."""
+    """Implements `bus.control.process.Service`. Made inside a running event loop."""
 
     def __init__(self, host: Host, settings: NatsSettings) -> None:
         self._host = host

@@ -1,8 +1,19 @@
 """What every process shares: topics, ticks, frames, publisher, subscriber, control plane.
 
-The data plane runs from an adapter's `Publisher` straight to each consumer's `Subscriber`;
-the control plane runs between the supervisor and every process (`bus.messages`,
-`bus.channel`). Nothing in here imports another package of the project.
+The data plane runs from an adapter's `Publisher` straight to each consumer's `Subscriber`,
+over ZeroMQ or shared memory (`lane`); the control plane runs between the supervisor and every
+process (`control`). Nothing in here imports another package of the project.
+
+    topics, frames, events, wants, welcome   the data plane's words
+    publisher, subscriber, transport         its two ends, and what carries frames between them
+    consumer                                 the same for programs of users
+    splicing     two generations of an adapter as one stream
+    control      messages, channel, the shell around a process
+    moving       where two generations of one process meet
+    settings     what each process is told when it starts
+    measuring    what flows, how fast, how late, what was lost
+    market       hours, expiries, instruments, what a tick and an order are
+    logs         log lines, and no credentials in them
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import asyncio
 from collections import deque
 from typing import Final
 
+from bus.control.process import Host
 from bus.events import Event, encode_event
-from bus.process import Host
 from bus.publisher import Publisher
 
 #: How long events wait for the consumers to connect, in seconds.

@@ -34,11 +34,11 @@ import zmq
 from msgspec import Struct
 
 from bus import subscriber
-from bus.channel import ControlClient
+from bus.control.channel import ControlClient
+from bus.control.messages import Directory, Follow, ToProcess
 from bus.errors import NoSystemError, TopicError
 from bus.events import Rejected, decode_event
 from bus.frames import Frame, Kind
-from bus.messages import Directory, Follow, ToProcess
 from bus.secret import Secret, decode_secret
 from bus.subscriber import Feed
 from bus.topics import Mode, Topic
@@ -84,7 +84,7 @@ class Tick(NamedTuple):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The fields of `bus.ticks`, as a WebSocket client gets them."""
+        """The fields of `bus.market.ticks`, as a WebSocket client gets them."""
         decoded: dict[str, Any] = msgspec.json.decode(self.payload)
         return decoded
 

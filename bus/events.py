@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from bus.orders import Order
+from bus.market.orders import Order
 
 
 class Accepted(Struct, frozen=True, tag="accepted", tag_field="event"):

@@ -10,8 +10,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from bus.exits import Exit
-from bus.process import ExitError
+from bus.control.exits import Exit
+from bus.control.process import ExitError
 
 
 class InOurLoop(uvicorn.Server):

@@ -3,7 +3,7 @@
 A consumer says what it wants per adapter; the directory says where each adapter's
 generations are. Topics wanted are subscribed at every generation, also at those that come
 later, so a restarted adapter learns its whole demand from its sockets. While an adapter has
-several generations at once, their streams are spliced into one (`bus.splice`).
+several generations at once, their streams are spliced into one (`bus.splicing.splice`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import zmq
 
 from bus import frames, welcome
 from bus.clock import Clock, SystemClock
+from bus.control.messages import PublisherEntry
 from bus.errors import FrameError
 from bus.events import (
     CONNECTED,
@@ -29,12 +30,11 @@ from bus.events import (
     decode_event,
 )
 from bus.frames import Frame, Kind
-from bus.joint import Joint
 from bus.lane.receiving import lane_or_zeromq
-from bus.loss import LossCounter
-from bus.messages import PublisherEntry
+from bus.measuring.loss import LossCounter
 from bus.secret import Secret
-from bus.splice import Splice
+from bus.splicing.joint import Joint
+from bus.splicing.splice import Splice
 from bus.topics import WELCOME_TOPIC, event_topic
 from bus.transport import Connect
 

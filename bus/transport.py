@@ -14,8 +14,8 @@ from typing import Protocol, TypeAlias
 import zmq
 
 from bus import sockets
+from bus.control.messages import PublisherEntry
 from bus.drain import Drain
-from bus.messages import PublisherEntry
 
 #: Takes the frames that have arrived, in order, in the consumer's event loop.
 OnBatch: TypeAlias = Callable[[list[bytes]], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bus.process import Bootstrap, Host, run
+from bus.control.process import Bootstrap, Host, run
 from bus.settings import ConsoleBootstrap
 from console.service import ConsoleService
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from bus.channel import ask
+from bus.control.channel import ask
+from bus.control.messages import Refused, Reply, Request
 from bus.errors import StreamError, UnreachableError
-from bus.messages import Refused, Reply, Request
 from bus.secret import Secret
 
 R = TypeVar("R", bound=Reply)

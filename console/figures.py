@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from bus.latency import Latency
-from bus.messages import ProcessStatus, StatusReply
+from bus.control.messages import ProcessStatus, StatusReply
+from bus.measuring.latency import Latency
 
 #: Points kept per process, one a second: three minutes.
 KEPT: Final = 180

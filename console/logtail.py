@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bus.loglines import human, in_order
+from bus.logs.lines import human, in_order
 
 #: Of each log, when somebody begins to look.
 _FIRST_BYTES: Final = 64 << 10

@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bus import __version__
-from bus.errors import StreamError, UnreachableError
-from bus.messages import (
+from bus.control.messages import (
     Done,
     ProgressReply,
     ProgressRequest,
@@ -24,7 +23,8 @@ from bus.messages import (
     StatusReply,
     StatusRequest,
 )
-from bus.process import Host
+from bus.control.process import Host
+from bus.errors import StreamError, UnreachableError
 from bus.settings import ConsoleBootstrap
 from console.admission import Admission
 from console.asking import RefusedError, Supervisor
@@ -52,7 +52,7 @@ _LOOPBACK: Final = ("127.0.0.0/8", "::1")
 
 
 class ConsoleService:
-    """Implements `bus.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.process.Service`. Made inside a running event loop.
 
     Raises:
         ExitError: what knows the users cannot be used.

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from bus.access import AccessSettings
-from bus.exits import Exit
-from bus.messages import Stats
-from bus.process import ExitError, Host
+from bus.control.exits import Exit
+from bus.control.messages import Stats
+from bus.control.process import ExitError, Host
 from identity.authority import Authority, Identity, IdentityError
 from identity.chain import Chain
 from identity.keys import KeyStore

@@ -17,10 +17,10 @@ from bus import sockets
 from bus.access import OpenAlgoSettings
 from bus.announcing import Announcer
 from bus.classic import INVALIDATE, ORDERS, invalidated_user, updated_order
+from bus.control.messages import PublisherEntry, Stats
+from bus.control.process import Bootstrap, Host, run
 from bus.drain import Drain
 from bus.events import RelayedOrder, UsersChanged
-from bus.messages import PublisherEntry, Stats
-from bus.process import Bootstrap, Host, run
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _RETRY_S: Final = 0.5
 
 
 class OpenAlgoBus:
-    """Implements `bus.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.process.Service`. Made inside a running event loop.
 
     An address that somebody else has bound (OpenAlgo's own proxy) is no failure: who needs to
     know of users looks at the database in any case. It is taken as soon as it is free.

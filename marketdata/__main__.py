@@ -1,6 +1,6 @@
 """`python -m marketdata`: started by the supervisor."""
 
-from bus.process import run
+from bus.control.process import run
 from marketdata.service import MarketDataService
 
 if __name__ == "__main__":

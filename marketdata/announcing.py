@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bus import announcing
 from bus.events import PaperOrder
-from bus.orders import Order
+from bus.market.orders import Order
 from marketdata.sandbox import model
 from marketdata.sandbox.money import to_float
 

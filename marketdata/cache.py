@@ -14,7 +14,7 @@ import msgspec
 
 from bus.errors import TopicError
 from bus.frames import OWN_CLOCK, Frame
-from bus.ticks import DepthData, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
+from bus.market.ticks import DepthData, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
 from bus.topics import Mode, Topic
 from marketdata.inspection import OLD_S, Reason, Track, glance, judge
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote
 
-from bus.instruments import named
+from bus.market.instruments import named
 
 _COLUMNS: Final = "exchange, symbol, token, lot_size, tick_size, freeze_quantity"
 _FIND: Final = f"SELECT {_COLUMNS} FROM instruments WHERE exchange = ? AND symbol = ?"  # noqa: S608

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from bus.errors import StreamError
-from bus.instruments import named
+from bus.market.instruments import named
 
 Right: TypeAlias = Literal["CE", "PE"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from bus.control.messages import PublisherEntry
 from bus.events import BrokerState
-from bus.messages import PublisherEntry
 from bus.topics import broker_word
 
 _CONNECTED = "connected"

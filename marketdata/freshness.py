@@ -11,7 +11,7 @@ import enum
 
 from msgspec import Struct
 
-from bus.market_hours import Calendar
+from bus.market.hours import Calendar
 from marketdata.cache import Entry
 from marketdata.feeds import Feed
 

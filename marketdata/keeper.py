@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bus.instruments import Contracts
-from bus.messages import Stats
-from bus.process import Host
+from bus.control.messages import Stats
+from bus.control.process import Host
+from bus.market.instruments import Contracts
 from bus.settings import MarketDataBootstrap
 from marketdata.announcing import Announcer, event_of
 from marketdata.paper import Paper

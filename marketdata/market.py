@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bus.clock import Clock
 from bus.frames import Frame, Kind
-from bus.market_hours import Calendar
+from bus.market.hours import Calendar
 from bus.settings import MarketDataSettings
 from bus.topics import Mode
 from identity.authority import Identity

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from bus.control.messages import HandOver, PublisherEntry, Stats
+from bus.control.process import Bootstrap, Host
 from bus.events import Accepted, BrokerState, Rejected, decode_event
-from bus.flow import Flow
 from bus.frames import Frame, Kind
-from bus.latency import Latency
-from bus.market_hours import Calendar
-from bus.messages import HandOver, PublisherEntry, Stats
-from bus.process import Bootstrap, Host
+from bus.market.hours import Calendar
+from bus.measuring.flow import Flow
+from bus.measuring.latency import Latency
 from bus.settings import MarketDataBootstrap
 from bus.subscriber import Feed, Subscriber
 from identity.identities import Identities
@@ -56,7 +56,7 @@ _TURN: Final = 200
 
 
 class MarketDataService:
-    """Implements `bus.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.process.Service`. Made inside a running event loop.
 
     Raises:
         ExitError: what knows the users cannot be used.

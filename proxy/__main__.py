@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from bus.process import Bootstrap, Host, run
+from bus.control.process import Bootstrap, Host, run
 from bus.settings import ProxyBootstrap
 from proxy.service import ProxyService
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from bus.clock import Clock
 from bus.settings import ProxySettings
 from identity.authority import Authority
-from proxy.demand import Demand
-from proxy.feeds import Feeds
-from proxy.junction import Junction
-from proxy.lanes import Lanes
-from proxy.presence import Presence
-from proxy.routing import Routing
+from proxy.entrance.presence import Presence
+from proxy.fanout.lanes import Lanes
+from proxy.routing.demand import Demand
+from proxy.routing.feeds import Feeds
+from proxy.routing.junction import Junction
+from proxy.routing.rules import Routing
 from proxy.totals import Totals
 
 

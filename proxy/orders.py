@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from bus.events import OrderUpdate, PaperOrder, RelayedOrder
-from bus.orders import Order
-from proxy.session import Session
+from bus.market.orders import Order
+from proxy.clients.session import Session
 from proxy.totals import Totals
 
 OrderMode: TypeAlias = Literal["live", "analyze"]

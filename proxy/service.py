@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from bus.control.messages import ClientStatus, HandOver, PublisherEntry, Stats
+from bus.control.process import CLIENTS_TOLD, Host
 from bus.events import (
     Accepted,
     BrokerState,
@@ -19,27 +21,25 @@ from bus.events import (
     UsersChanged,
     decode_event,
 )
-from bus.flow import Flow
 from bus.frames import Frame, Kind
-from bus.latency import Latency
-from bus.market_hours import Calendar
-from bus.messages import ClientStatus, HandOver, PublisherEntry, Stats
-from bus.process import CLIENTS_TOLD, Host
+from bus.market.hours import Calendar
+from bus.measuring.flow import Flow
+from bus.measuring.latency import Latency
 from bus.settings import ProxyBootstrap
 from bus.subscriber import Feed, Subscriber
 from identity.identities import Identities
 from proxy import statsfile
-from proxy.demand import Demand
 from proxy.desk import Desk
-from proxy.feeds import Feeds
-from proxy.junction import Junction
-from proxy.lanes import Lanes
+from proxy.entrance.server import Server
+from proxy.fanout.lanes import Lanes
 from proxy.moving.arrival import Arrival
 from proxy.moving.departure import Departure
 from proxy.moving.harbour import Harbour
 from proxy.orders import OrderDesk
-from proxy.routing import Routing
-from proxy.server import Server
+from proxy.routing.demand import Demand
+from proxy.routing.feeds import Feeds
+from proxy.routing.junction import Junction
+from proxy.routing.rules import Routing
 from proxy.totals import Totals
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ _STATS_FILE_EVERY_S: Final = 10
 
 
 class ProxyService:
-    """Implements `bus.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.process.Service`. Made inside a running event loop.
 
     Raises:
         ExitError: what knows the users cannot be used.

@@ -12,12 +12,12 @@ import logging
 import zmq
 
 from bus import sockets
-from bus.exits import Exit
-from bus.flow import Flow
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry, Stats
+from bus.control.process import Bootstrap, ExitError, Host, run
 from bus.frames import Frame, Kind
-from bus.latency import Latency
-from bus.messages import PublisherEntry, Stats
-from bus.process import Bootstrap, ExitError, Host, run
+from bus.measuring.flow import Flow
+from bus.measuring.latency import Latency
 from bus.settings import TapSettings
 from bus.subscriber import Feed, Subscriber
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class TapService:
-    """Implements `bus.process.Service`. Made inside a running event loop."""
+    """Implements `bus.control.process.Service`. Made inside a running event loop."""
 
     def __init__(self, host: Host, settings: TapSettings) -> None:
         self._settings = settings

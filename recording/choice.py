@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
+from bus.control.messages import PublisherEntry
 from bus.events import BrokerState, EndOfStream, OrderUpdate, decode_event
 from bus.frames import Frame, Kind
-from bus.messages import PublisherEntry
 
 
 class Choice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bus.ticks import LtpData, QuoteData, encode_json
+from bus.market.ticks import LtpData, QuoteData, encode_json
 from bus.topics import Mode
 
 _ltp = msgspec.json.Decoder(LtpData).decode

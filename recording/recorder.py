@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from bus.clock import Clock
+from bus.control.messages import Stats
 from bus.frames import Frame
-from bus.messages import Stats
 from recording.notes import Gap, Note, Reason, joined
 from recording.spool import Item, Spool, gap_of
 from recording.writer import Sink

@@ -22,10 +22,10 @@ from msgspec import Meta, Struct, field
 
 from adapters.connecting.link import State
 from adapters.source import Outflow, Source
+from bus.control.messages import Stats
 from bus.errors import ControlError
 from bus.events import Rejected
 from bus.frames import Frame, Kind
-from bus.messages import Stats
 from bus.topics import broker_word
 from bus.wants import Demand
 from recording.archive import Archive, damage_line

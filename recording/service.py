@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry, Stats
+from bus.control.process import Bootstrap, ExitError, Host
 from bus.errors import TopicError
-from bus.exits import Exit
-from bus.flow import Flow
 from bus.frames import Frame, Kind
-from bus.latency import Latency
-from bus.messages import PublisherEntry, Stats
-from bus.process import Bootstrap, ExitError, Host
+from bus.measuring.flow import Flow
+from bus.measuring.latency import Latency
 from bus.settings import RecorderSettings
 from bus.subscriber import Feed, Subscriber
 from bus.topics import Mode, Topic
@@ -38,7 +38,7 @@ _BUS_LOSS_S: Final = 1.0
 
 
 class RecorderService:
-    """Implements `bus.process.Service`. Made inside a running event loop."""
+    """Implements `bus.control.process.Service`. Made inside a running event loop."""
 
     def __init__(self, host: Host, settings: RecorderSettings) -> None:
         self._host = host

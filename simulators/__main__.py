@@ -1,6 +1,6 @@
 """`python -m simulators`: started by the supervisor."""
 
-from bus.process import run
+from bus.control.process import run
 from simulators.service import SimulatorService
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bus.expiry import month_word
+from bus.market.expiry import month_word
 from simulators.angel_packets import EXCHANGE_TYPES, token
 from simulators.market import Instrument
 

@@ -9,7 +9,7 @@ import csv
 import io
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bus.expiry import month_word
+from bus.market.expiry import month_word
 from simulators.market import INDEX_EXCHANGES
 
 if TYPE_CHECKING:

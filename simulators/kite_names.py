@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bus.expiry import month_word
+from bus.market.expiry import month_word
 from simulators.market import Instrument
 
 #: Kite's letter for the month of a weekly expiry.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from bus.expiry import expiry_word
+from bus.market.expiry import expiry_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bus.expiry import month_word
+from bus.market.expiry import month_word
 from simulators.errors import DataError
 from simulators.market import IST, Instrument, contract_symbol
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bus.exits import Exit
-from bus.messages import PublisherEntry, Stats
-from bus.process import Bootstrap, ExitError, Host
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry, Stats
+from bus.control.process import Bootstrap, ExitError, Host
 from bus.settings import SimulatorSettings
 from simulators.errors import SimulatorError
 from simulators.server import SimulatorServer
@@ -12,7 +12,7 @@ from simulators.settings import HOST
 
 
 class SimulatorService:
-    """Implements `bus.process.Service`."""
+    """Implements `bus.control.process.Service`."""
 
     def __init__(self, _host: Host, boot: Bootstrap) -> None:
         self._settings = boot.settings_as(SimulatorSettings)

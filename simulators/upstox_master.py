@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from bus.expiry import month_word
+from bus.market.expiry import month_word
 from simulators.market import IST
 from simulators.masters import UPSTOX_EXCHANGES
 

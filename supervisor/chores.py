@@ -9,12 +9,12 @@ from typing import Final
 
 from bus.clock import Clock
 from supervisor.fleet import Fleet
-from supervisor.lifecycle import State
-from supervisor.logfiles import rotate
-from supervisor.managed import Managed
-from supervisor.memory import LOOK_S
+from supervisor.instance.paths import StatePaths
 from supervisor.notify import ALIVE, notify, watchdog_s
-from supervisor.paths import StatePaths
+from supervisor.processes.lifecycle import State
+from supervisor.processes.logfiles import rotate
+from supervisor.processes.managed import Managed
+from supervisor.processes.memory import LOOK_S
 
 logger = logging.getLogger(__name__)
 

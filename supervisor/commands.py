@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from bus import __version__
 from bus.clock import Clock
-from bus.messages import (
+from bus.control.messages import (
     RELOAD,
     Clients,
     ClientsRequest,
@@ -38,10 +38,10 @@ from bus.messages import (
 from bus.secret import Secret
 from supervisor.errors import UserError
 from supervisor.fleet import Fleet
-from supervisor.lifecycle import State
-from supervisor.managed import Managed
-from supervisor.reloading import Reloader
-from supervisor.restarting import Progress, Restarter
+from supervisor.processes.lifecycle import State
+from supervisor.processes.managed import Managed
+from supervisor.replacing.reloading import Reloader
+from supervisor.replacing.restarting import Progress, Restarter
 from supervisor.rollcall import ANSWER_WAIT_S, RollCall
 from supervisor.vault import Vault
 

@@ -24,11 +24,11 @@ from bus.settings import (
     ProxyBootstrap,
     SimulatorSettings,
 )
-from supervisor import workers
 from supervisor.config import Config
 from supervisor.consumers import CONSUMERS, Consumer
-from supervisor.managed import Managed
-from supervisor.paths import StatePaths
+from supervisor.instance.paths import StatePaths
+from supervisor.processes import workers
+from supervisor.processes.managed import Managed
 from supervisor.vault import Vault
 
 _SIMULATOR: Final = "simulator:"

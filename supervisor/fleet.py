@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from bus.messages import ProcessStatus, PublisherEntry
+from bus.control.messages import ProcessStatus, PublisherEntry
 from bus.settings import Role
+from supervisor.instance.runfile import ProcessRecord
 from supervisor.ledger import TAKEOVERS, Account, Ledger
-from supervisor.lifecycle import SERVING
-from supervisor.managed import Managed
-from supervisor.runfile import ProcessRecord
+from supervisor.processes.lifecycle import SERVING
+from supervisor.processes.managed import Managed
 
 
 class Fleet:

@@ -7,9 +7,9 @@ from typing import Final, Protocol
 
 import zmq
 
-from bus.channel import ControlServer
 from bus.clock import Clock
-from bus.messages import (
+from bus.control.channel import ControlServer
+from bus.control.messages import (
     Acknowledge,
     Clients,
     Directory,
@@ -25,11 +25,11 @@ from bus.messages import (
 from bus.secret import Secret
 from bus.settings import Role
 from bus.sockets import LOOPBACK_ANY_PORT
-from supervisor.adoption import Adoption
 from supervisor.fleet import Fleet
-from supervisor.handles import Observed
+from supervisor.instance.adoption import Adoption
 from supervisor.ledger import DELIVERY, PUBLISH
-from supervisor.managed import Managed
+from supervisor.processes.handles import Observed
+from supervisor.processes.managed import Managed
 
 logger = logging.getLogger(__name__)
 

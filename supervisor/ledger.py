@@ -16,8 +16,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from bus.latency import Latency
-from bus.messages import Stats, Totals
+from bus.control.messages import Stats, Totals
+from bus.measuring.latency import Latency
 
 #: Stats that only ever count up: by their ending, or by what their reasons begin with.
 _COUNTS: Final = "_total"

@@ -13,8 +13,8 @@ from bus.clock import Clock
 from bus.settings import Role
 from supervisor.consumers import CONSUMERS
 from supervisor.fleet import Fleet
-from supervisor.lifecycle import Action
-from supervisor.managed import Managed
+from supervisor.processes.lifecycle import Action
+from supervisor.processes.managed import Managed
 
 START_ORDER: Final[tuple[Role, ...]] = (
     *("simulator", "adapter"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from bus.messages import Clients, ClientsReply, ProxyClients
+from bus.control.messages import Clients, ClientsReply, ProxyClients
 
 #: Proxies answer from their event loops; one that does not within this is hung.
 ANSWER_WAIT_S: Final = 2.0

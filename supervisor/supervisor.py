@@ -13,10 +13,10 @@ from typing import Any, Final
 import psutil
 import zmq
 
-from bus.channel import CommandServer
 from bus.clock import Clock, SystemClock
-from bus.exits import Exit
-from bus.messages import (
+from bus.control.channel import CommandServer
+from bus.control.exits import Exit
+from bus.control.messages import (
     Clients,
     Done,
     Reply,
@@ -27,25 +27,26 @@ from bus.messages import (
     ToProcess,
 )
 from bus.secret import Secret
-from supervisor import ordering, runfile
-from supervisor.adoption import Adoption, settle
+from supervisor import ordering
 from supervisor.chores import Chores
 from supervisor.commands import Commands
 from supervisor.config import Config
 from supervisor.errors import NoTokenError
 from supervisor.fleet import Fleet
 from supervisor.hearing import Hearing
+from supervisor.instance import runfile
+from supervisor.instance.adoption import Adoption, settle
+from supervisor.instance.paths import StatePaths
+from supervisor.instance.runfile import RunFile
 from supervisor.ledger import RESTARTS
-from supervisor.lifecycle import Action, Signal, Spawn, State
-from supervisor.managed import Managed, preload_for
 from supervisor.notify import READY, STOPPING, notify
-from supervisor.nursery import Nursery
-from supervisor.paths import StatePaths
-from supervisor.reloading import Reloader, Source
-from supervisor.renewal import Renewal, Tokens, TokenSource
-from supervisor.restarting import Restarter
-from supervisor.runfile import RunFile
-from supervisor.spawning import PlainSpawner, Spawner
+from supervisor.processes.lifecycle import Action, Signal, Spawn, State
+from supervisor.processes.managed import Managed, preload_for
+from supervisor.processes.nursery import Nursery
+from supervisor.processes.spawning import PlainSpawner, Spawner
+from supervisor.replacing.reloading import Reloader, Source
+from supervisor.replacing.renewal import Renewal, Tokens, TokenSource
+from supervisor.replacing.restarting import Restarter
 from supervisor.tasks import Tasks
 from supervisor.vault import Vault
 

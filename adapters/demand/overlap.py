@@ -2,7 +2,7 @@
 
 In a hand-over the new generation opens as many connections as the old one still holds. Where the
 two together would be more than the account may have, the broker refuses one or ends another:
-then the old one has to end first (`supervisor.restarting`).
+then the old one has to end first (`supervisor.replacing.restarting`).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from adapters.instruments.origin import Origin
 from adapters.threads import in_daemon_thread
 from bus.backoff import Backoff
 from bus.clock import Clock
-from bus.market_hours import last_time
+from bus.market.hours import last_time
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from adapters.codec import Key, Tick
 from adapters.ticks.normalize import Publish, Route
 from adapters.ticks.quarantine import Reason
 from bus.clock import Clock
-from bus.latency import STRIDE, Latency, LatencyMeter
-from bus.messages import Stats
-from bus.rate import Rate
+from bus.control.messages import Stats
+from bus.measuring.latency import STRIDE, Latency, LatencyMeter
+from bus.measuring.rate import Rate
 
 logger = logging.getLogger(__name__)
 

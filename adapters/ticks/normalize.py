@@ -1,6 +1,6 @@
 """From a broker's tick to the payloads that clients get, one per demanded mode.
 
-The rules are those of `bus.ticks`. An `Outlet` is one instrument's way out; it knows which
+The rules are those of `bus.market.ticks`. An `Outlet` is one instrument's way out; it knows which
 modes are demanded and what was said last, since a change of the book is no trade. An
 instrument may be in demand under several names (`TCS`, `TCS:20`): each has an outlet, and a
 `Fanout` stands where one would, so that the usual tick pays nothing for that.

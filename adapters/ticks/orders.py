@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from adapters.codec import OrderUpdate
 from adapters.demand.names import Name
-from bus.orders import Order
+from bus.market.orders import Order
 
 #: Updates remembered: more than an account has in a day.
 _REMEMBERED: Final = 20_000

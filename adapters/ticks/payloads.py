@@ -1,6 +1,6 @@
 """The JSON of a tick's payloads, from a tick that was inspected (`adapters.ticks.quarantine`).
 
-The fields are those of `bus.ticks`, which is what readers decode into. For writing there are
+The fields are those of `bus.market.ticks`, which is what readers decode into. For writing there are
 structs of their own: None is left out by the encoder itself, and they are filled by position,
 which together halves the time that a payload takes.
 """
@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from adapters.codec import Book, Row, Tick
-from bus.ticks import Level, encode_json
+from bus.market.ticks import Level, encode_json
 
 #: Differences of decimal prices, without the noise of binary fractions: six digits.
 _GRID: Final = 1e6

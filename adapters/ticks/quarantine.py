@@ -4,7 +4,7 @@ A tick whose price cannot be is held back whole. A damaged book, or another dama
 taken out of the tick, whose price is still news. Each reason is counted, and `status` shows
 the counts. A comparison with NaN is false, so every rule is written such that false is bad.
 
-What is sound but more than clients can read (`bus.ticks`) is capped in the book.
+What is sound but more than clients can read (`bus.market.ticks`) is capped in the book.
 
 An open, high, low, close or average of zero is no damage: brokers send it for "none yet". It
 is left out, and not counted.
@@ -16,7 +16,7 @@ import enum
 from typing import Final
 
 from adapters.codec import Book, Row, Tick
-from bus.ticks import MAX_INT32
+from bus.market.ticks import MAX_INT32
 
 
 class Reason(enum.StrEnum):

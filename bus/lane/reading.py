@@ -9,12 +9,12 @@ from typing import Final
 from msgspec import Struct
 
 from bus import frames, welcome
+from bus.control.messages import PublisherEntry
 from bus.errors import FrameError, LaneError
 from bus.lane.doorbell import Doorbell
 from bus.lane.memory import attach
 from bus.lane.ring import RESERVED, Reader
 from bus.lane.writing import owner
-from bus.messages import PublisherEntry
 from bus.secret import Secret
 from bus.wakeup import Wakeup
 

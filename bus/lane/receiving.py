@@ -6,9 +6,9 @@ import logging
 
 import zmq
 
+from bus.control.messages import PublisherEntry
 from bus.errors import LaneError
 from bus.lane.reading import LaneDrain, LaneReader
-from bus.messages import PublisherEntry
 from bus.secret import Secret
 from bus.topics import NUL, WELCOME_TOPIC, bell_topic, lane_topic
 from bus.transport import Connect, OnBatch, Receiver, ZeroMq

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bus.process import run
+from bus.control.process import run
 from console.metrics.service import build
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric as Family
 
-from bus.latency import BOUNDS_US, Latency
-from bus.messages import ProcessStatus, StatusReply
+from bus.control.messages import ProcessStatus, StatusReply
+from bus.measuring.latency import BOUNDS_US, Latency
 from console.metrics.catalogue import (
     BUILD,
     LABELS,

@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from bus.control.messages import StatusReply
 from bus.errors import StreamError
-from bus.messages import StatusReply
 from bus.secret import Secret
 from console.metrics.collecting import families
 

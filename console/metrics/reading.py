@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from bus.latency import Latency
-from bus.messages import ProcessStatus, Stats
+from bus.control.messages import ProcessStatus, Stats
+from bus.measuring.latency import Latency
 
-#: As `supervisor.lifecycle.State` names them.
+#: As `supervisor.processes.lifecycle.State` names them.
 STATES: Final = (
     *("starting", "ready", "running", "stopping", "stopped"),
     *("backoff", "crash_loop", "failed", "needs_token"),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from bus.market_hours import IST
+from bus.market.hours import IST
 from marketdata.announcing import event_of
 from marketdata.api import shapes
 from marketdata.api.replies.orders import OrderData

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UnsetType
 
-from bus import ticks
+from bus.market import ticks
 from bus.topics import Mode
 from identity.authority import Identity
 from marketdata.api import shapes

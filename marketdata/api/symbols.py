@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import Final, Literal
 
 from bus.clock import Clock
-from bus.instruments import named
-from bus.market_hours import HOURS, IST
+from bus.market.hours import HOURS, IST
+from bus.market.instruments import named
 from identity.authority import Identity
 from marketdata.api import shapes
 from marketdata.api.endpoint import ApiError, Endpoint, Request, openalgo

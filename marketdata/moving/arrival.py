@@ -10,11 +10,11 @@ import logging
 import socket
 from typing import Final
 
-from bus.exits import Exit
-from bus.link import close_all
-from bus.meeting import Meeting
-from bus.messages import Stats
-from bus.process import ExitError, Host
+from bus.control.exits import Exit
+from bus.control.messages import Stats
+from bus.control.process import ExitError, Host
+from bus.moving.link import close_all
+from bus.moving.meeting import Meeting
 from marketdata.moving.dock import Dock, until
 from marketdata.moving.messages import (
     Connections,

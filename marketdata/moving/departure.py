@@ -12,10 +12,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, TypeVar
 
-from bus.link import Link
-from bus.meeting import call
-from bus.messages import Stats
-from bus.process import Host
+from bus.control.messages import Stats
+from bus.control.process import Host
+from bus.moving.link import Link
+from bus.moving.meeting import call
 from marketdata.moving.dock import Dock, until
 from marketdata.moving.messages import (
     Connections,

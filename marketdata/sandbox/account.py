@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple, TypeAlias
 
-from bus.instruments import Contract
+from bus.market.instruments import Contract
 from marketdata.sandbox.model import Funds, Holding, Limits, Order, Position, Product
 from marketdata.sandbox.money import RUPEE, Micros, divide
 from marketdata.sandbox.rules import Rules, value

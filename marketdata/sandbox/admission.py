@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from bus.market_hours import IST
+from bus.market.hours import IST
 from marketdata.sandbox.account import Account, Key
 from marketdata.sandbox.model import NotFound, OrderRequest, Rejection
 from marketdata.sandbox.money import Micros, to_decimal

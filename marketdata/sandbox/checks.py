@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from bus.instruments import Contract
+from bus.market.instruments import Contract
 from marketdata.sandbox.model import OrderRequest, Rejection
 from marketdata.sandbox.money import MAX_MICROS, to_decimal
 from marketdata.sandbox.rules import value

@@ -16,7 +16,7 @@ from copy import copy
 from typing import TypeVar
 
 from bus.clock import Clock
-from bus.market_hours import last_time
+from bus.market.hours import last_time
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import Changes, DayResult
 from marketdata.sandbox.engine import Engine

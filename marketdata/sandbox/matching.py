@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from bus.market_hours import IST
+from bus.market.hours import IST
 from marketdata.sandbox.account import Fill
 from marketdata.sandbox.ladder import Ladder
 from marketdata.sandbox.model import Order, Trade

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from bus.ticks import DepthData, Level, LtpData, QuoteData, encode_json
+from bus.market.ticks import DepthData, Level, LtpData, QuoteData, encode_json
 from marketdata.sandbox.money import RUPEE, Micros
 
 #: A book that came this long before the last price stands for nothing, in ns.

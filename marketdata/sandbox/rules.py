@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Final, Literal
 
-from bus.instruments import Contract
-from bus.market_hours import Calendar
+from bus.market.hours import Calendar
+from bus.market.instruments import Contract
 from bus.settings import SandboxSettings, TradedExchange
 from marketdata.sandbox.model import Action, Product
 from marketdata.sandbox.money import RUPEE, Micros, divide, to_micros

@@ -10,8 +10,8 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from bus.instruments import Contract, named
-from bus.market_hours import IST
+from bus.market.hours import IST
+from bus.market.instruments import Contract, named
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import Changes
 from marketdata.sandbox.ladder import Ladder
@@ -35,7 +35,7 @@ Owner: TypeAlias = tuple[str, Product]
 
 
 class Instruments(Protocol):
-    """Where contracts are looked up (`bus.instruments.Contracts`)."""
+    """Where contracts are looked up (`bus.market.instruments.Contracts`)."""
 
     def find(self, exchange: str, symbol: str) -> Contract | None: ...
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import datetime, time
 from typing import Final
 
-from bus.instruments import Contract
-from bus.market_hours import IST, last_time, next_time
+from bus.market.hours import IST, last_time, next_time
+from bus.market.instruments import Contract
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import DayResult
 from marketdata.sandbox.gtts import Gtts

@@ -14,13 +14,13 @@ from typing import Final
 
 import msgspec
 
+from bus.control.exits import Exit
+from bus.control.messages import Stats
+from bus.control.process import ExitError, Host
 from bus.events import Accepted, Rejected, decode_event
-from bus.exits import Exit
 from bus.frames import Frame, Kind
-from bus.link import close_all
-from bus.meeting import Meeting
-from bus.messages import Stats
-from bus.process import ExitError, Host
+from bus.moving.link import close_all
+from bus.moving.meeting import Meeting
 from proxy.moving.custody import Taker
 from proxy.moving.freight import Freight
 from proxy.moving.harbour import Harbour, until

@@ -4,7 +4,8 @@ Two proxies read the same publishers, each at its own pace. When a client moves,
 per topic which frame it delivered last (its *position*); the new one, which joined before, has kept
 what it read since, and gives the client exactly what follows. Within a generation the sequence
 tells. Where the two follow different generations of an adapter (a restart, or a standby: then
-`bus.splice` chose for each of them) the tick's content tells, and failing that its time and volume.
+`bus.splicing.splice` chose for each of them) the tick's content tells, and failing that its time
+and volume.
 
 A position is *settled* when the new process has read all that was published before it was told:
 then a frame that it did not see was published before it joined. Any other position lies in what
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bus.frames import Frame, Kind
-from bus.likeness import content_of, goes_back
+from bus.splicing.likeness import content_of, goes_back
 
 #: Frames kept at most; a process that is so far behind cannot take over.
 MAX_KEPT: Final = 500_000

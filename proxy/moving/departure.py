@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from bus.control.messages import Stats
+from bus.control.process import Host
 from bus.events import encode_event
 from bus.frames import Frame
-from bus.messages import Stats
-from bus.process import Host
+from proxy.entrance.server import let_go
 from proxy.moving.dialogue import Dialogue, LostError
 from proxy.moving.ferry import BATCH, Ferry
 from proxy.moving.harbour import Harbour, until
@@ -27,7 +28,6 @@ from proxy.moving.messages import (
     Want,
     Wanted,
 )
-from proxy.server import let_go
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
-from bus.link import Link
-from bus.meeting import call
+from bus.moving.link import Link
+from bus.moving.meeting import call
 from bus.secret import Secret
 from proxy.moving.messages import (
     Accepting,

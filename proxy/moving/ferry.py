@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from bus.clock import Clock
-from proxy.client import Client
-from proxy.guarded import GuardedConnection
+from proxy.clients.client import Client
+from proxy.entrance.guarded import GuardedConnection
 from proxy.moving.custody import Giver
 from proxy.moving.dialogue import Dialogue, LostError
 from proxy.moving.freight import Freight

@@ -14,12 +14,12 @@ from bus.clock import Clock
 from bus.events import decode_event
 from bus.frames import Frame
 from bus.topics import EVENT_MARK
-from proxy.client import Client
+from proxy.clients.client import Client
 from proxy.desk import Desk
+from proxy.entrance.server import Server
 from proxy.moving.crossing import Crossing
 from proxy.moving.freight import Conversation, Freight
 from proxy.orders import OrderDesk
-from proxy.server import Server
 
 _LOOK_S: Final = 0.001
 _EVENT_BYTE: Final = EVENT_MARK.encode()

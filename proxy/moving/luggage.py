@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bus.frames import Frame
+from proxy.clients.rights import Rights
+from proxy.clients.subscribing import Held, want
+from proxy.clients.subscriptions import Holdings, Subscription
 from proxy.desk import Desk
-from proxy.envelope import Envelope
-from proxy.lane import Member
+from proxy.fanout.envelope import Envelope
+from proxy.fanout.lane import Member
 from proxy.moving.crossing import Crossing
 from proxy.moving.freight import Conflated, Conversation, Given, Holding
-from proxy.profile import Profile
-from proxy.requests import Instrument
-from proxy.rights import Rights
-from proxy.subscribing import Held, want
-from proxy.subscriptions import Holdings, Subscription
+from proxy.protocol.profile import Profile
+from proxy.protocol.requests import Instrument
 
 
 def pack(holdings: Holdings[Held]) -> list[Holding]:

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import click
 
-from bus.latency import Latency
-from bus.messages import ProcessStatus, StatusReply, StatusRequest
+from bus.control.messages import ProcessStatus, StatusReply, StatusRequest
+from bus.measuring.latency import Latency
 from supervisor.cli import units
 from supervisor.cli.bars import bar
 from supervisor.cli.bench_ladder import Step, best, ladder, verdict

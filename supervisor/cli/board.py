@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bus.messages import ProcessStatus, StatusReply
+from bus.control.messages import ProcessStatus, StatusReply
 from console.figures import Point
 from supervisor.cli import units
 from supervisor.cli.columns import COLUMNS, TREND, Column, Glance, fitting, sparkline

@@ -7,7 +7,7 @@ import json
 import click
 import msgspec
 
-from bus.messages import ClientsReply, ClientsRequest, ClientStatus
+from bus.control.messages import ClientsReply, ClientsRequest, ClientStatus
 from supervisor.cli.instance import Instance
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bus.messages import ProcessStatus
+from bus.control.messages import ProcessStatus
 from console.figures import Point
 from supervisor.cli import units
 

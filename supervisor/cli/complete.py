@@ -14,8 +14,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from bus.errors import StreamError
-from supervisor import config, runfile
+from supervisor import config
 from supervisor.cli.instance import Instance
+from supervisor.instance import runfile
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from bus.messages import (
+from bus.control.messages import (
     RELOAD,
     Done,
     DownRequest,
@@ -18,12 +18,12 @@ from bus.messages import (
     StatusReply,
     StatusRequest,
 )
-from supervisor import runfile
 from supervisor.cli import complete
 from supervisor.cli.bars import waiting
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.cli.progress import follow
 from supervisor.errors import UserError
+from supervisor.instance import runfile
 from supervisor.ordering import START_ORDER
 
 _DOWN_TIMEOUT_S: Final = 45.0

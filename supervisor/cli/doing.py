@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from bus.messages import ProcessStatus, Stats
+from bus.control.messages import ProcessStatus, Stats
 from bus.settings import Role
 
 

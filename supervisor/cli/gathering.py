@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from bus import __version__
-from bus.messages import StatusReply, StatusRequest
+from bus.control.messages import StatusReply, StatusRequest
 from bus.secret import Secret
-from supervisor import runfile
 from supervisor.cli import machine
 from supervisor.cli.instance import Instance
 from supervisor.config import Config, load
@@ -33,6 +32,7 @@ from supervisor.diagnosis.facts import (
     MasterFact,
 )
 from supervisor.errors import ConfigError, UserError
+from supervisor.instance import runfile
 
 _LIBRARIES: Final = ("pyzmq", "msgspec", "websockets", "click", "rich")
 #: Where OpenAlgo's own proxy and its feed are.

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from bus.channel import ask
+from bus.control.channel import ask
+from bus.control.messages import Reply, Request
 from bus.errors import UnreachableError
-from bus.messages import Reply, Request
-from supervisor import config, runfile
+from supervisor import config
 from supervisor.errors import NotRunningError, UserError
-from supervisor.paths import StatePaths
+from supervisor.instance import runfile
+from supervisor.instance.paths import StatePaths
 
 R = TypeVar("R", bound=Reply)
 

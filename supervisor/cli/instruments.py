@@ -207,7 +207,7 @@ def _aimed(instance: Instance, adapter: AdapterSettings) -> AdapterSettings:
     """A simulator's address is known only while a supervisor runs it."""
     import msgspec
 
-    from bus.messages import StatusReply, StatusRequest
+    from bus.control.messages import StatusReply, StatusRequest
 
     if not adapter.instruments.startswith("simulator:"):
         return adapter

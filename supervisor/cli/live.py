@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bus.messages import ProcessStatus, StatusReply, StatusRequest
+from bus.control.messages import ProcessStatus, StatusReply, StatusRequest
 from console.figures import Figures
 from supervisor.cli.board import WIDE, board, footer, glances, headline
 from supervisor.cli.columns import COLUMNS, ordered

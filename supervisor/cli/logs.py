@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from bus.loglines import fields, human, in_order
+from bus.logs.lines import fields, human, in_order
 from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError

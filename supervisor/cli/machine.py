@@ -16,12 +16,12 @@ from urllib.parse import quote
 
 import psutil
 
-from bus.messages import StatusReply
+from bus.control.messages import StatusReply
 from identity.authority import IdentityError
 from identity.openalgo_tables import OpenAlgoTables, Rows
-from supervisor import runfile
 from supervisor.config import Config
 from supervisor.diagnosis.facts import ClockFact, Holder, OpenAlgoFact, PortFact
+from supervisor.instance import runfile
 
 _ANSWER_S: Final = 2.0
 #: A supervisor takes a moment from its process's beginning to its own.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.cli.recorded import moment_of
-from supervisor.paths import default_state
+from supervisor.instance.paths import default_state
 
 
 def prepare(recording: Path, options: dict[str, Any]) -> Path:

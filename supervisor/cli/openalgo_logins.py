@@ -1,7 +1,7 @@
 """Credentials that say `openalgo:`: those of today's login to the broker in OpenAlgo.
 
 OpenAlgo's database is read by `identity`, what a broker's adapter makes of it is the adapter's;
-here the two meet (`supervisor.renewal.TokenSource`).
+here the two meet (`supervisor.replacing.renewal.TokenSource`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from bus.messages import ProgressReply, ProgressRequest
+from bus.control.messages import ProgressReply, ProgressRequest
 from supervisor.cli.bars import waiting
 from supervisor.cli.instance import Instance
 from supervisor.errors import UserError

@@ -128,7 +128,7 @@ class _Session:
         """Until the time is over or somebody interrupts."""
         import zmq
 
-        from bus.messages import DirectoryReply, DirectoryRequest
+        from bus.control.messages import DirectoryReply, DirectoryRequest
         from bus.subscriber import Subscriber
 
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

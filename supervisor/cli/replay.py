@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from bus.messages import Done, ProcessStatus, StatusReply, StatusRequest, SteerRequest
+from bus.control.messages import Done, ProcessStatus, StatusReply, StatusRequest, SteerRequest
 from supervisor.cli import complete
 from supervisor.cli.bars import bar
 from supervisor.cli.instance import Instance, with_instance

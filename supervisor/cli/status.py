@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from bus.messages import StatusReply, StatusRequest
+from bus.control.messages import StatusReply, StatusRequest
 from supervisor.cli import clients
 from supervisor.cli.doing import doing
 from supervisor.cli.instance import Instance, with_instance

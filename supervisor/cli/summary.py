@@ -6,10 +6,10 @@ import json
 
 import click
 
-from bus.messages import StatusReply
+from bus.control.messages import StatusReply
 from supervisor.demo import KEY_NAME
-from supervisor.lifecycle import State
-from supervisor.paths import StatePaths
+from supervisor.instance.paths import StatePaths
+from supervisor.processes.lifecycle import State
 
 
 def print_processes(reply: StatusReply, paths: StatePaths) -> None:

@@ -9,10 +9,10 @@ import click
 import msgspec
 import zmq
 
+from bus.control.messages import DirectoryReply, DirectoryRequest, PublisherEntry
 from bus.errors import TopicError
 from bus.events import Rejected, decode_event
 from bus.frames import Frame, Kind
-from bus.messages import DirectoryReply, DirectoryRequest, PublisherEntry
 from bus.secret import Secret
 from bus.subscriber import Feed, Subscriber
 from bus.topics import EXCHANGES, Mode, Topic

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from bus.messages import Done, TokenRequest
+from bus.control.messages import Done, TokenRequest
 from bus.secret import Secret
 from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance

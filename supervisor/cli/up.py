@@ -14,9 +14,9 @@ from typing import Final
 
 import click
 
-from bus.logs import file_handler, terminal_handler
-from bus.messages import StatusReply, StatusRequest
-from supervisor import compose, config, preflight, runfile
+from bus.control.messages import StatusReply, StatusRequest
+from bus.logs.chain import file_handler, terminal_handler
+from supervisor import compose, config
 from supervisor.cli.bars import waiting
 from supervisor.cli.instance import Instance, locate
 from supervisor.cli.openalgo_logins import OpenAlgoLogins
@@ -24,11 +24,12 @@ from supervisor.cli.summary import print_demo, print_json, print_processes
 from supervisor.config import Config
 from supervisor.demo import with_demo
 from supervisor.errors import UserError
-from supervisor.lifecycle import State
-from supervisor.lock import Lock, LockedError
-from supervisor.logfiles import last_line, rotate
-from supervisor.managed import Managed
-from supervisor.paths import StatePaths
+from supervisor.instance import preflight, runfile
+from supervisor.instance.lock import Lock, LockedError
+from supervisor.instance.paths import StatePaths
+from supervisor.processes.lifecycle import State
+from supervisor.processes.logfiles import last_line, rotate
+from supervisor.processes.managed import Managed
 from supervisor.supervisor import Supervisor
 from supervisor.vault import Vault
 
@@ -132,7 +133,7 @@ def _already_running(paths: StatePaths) -> UserError:
 
 
 class _File:
-    """The configuration's file, for `reload` (`supervisor.reloading.Source`)."""
+    """The configuration's file, for `reload` (`supervisor.replacing.reloading.Source`)."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from supervisor.config.resolve import openalgo_settings, resolve
 from supervisor.config.schema import Config
 from supervisor.config.where import line_of, lines_of
 from supervisor.errors import ConfigError, UserError
-from supervisor.paths import default_state
+from supervisor.instance.paths import default_state
 
 CONFIG_VARIABLE: Final = "OPENALGO_STREAM_CONFIG"
 DEFAULT_FILE: Final = Path("openalgo-stream.toml")

@@ -13,7 +13,7 @@ from bus.secret import Secret
 from bus.settings import NatsSettings
 from supervisor.config import openalgo
 from supervisor.config.schema import Config, PathSettings
-from supervisor.paths import default_state
+from supervisor.instance.paths import default_state
 
 _MIN_JWT_SECRET_BYTES: Final = 32
 #: Last word of an option that names a path (`path`, `ca_file`).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bus.messages import StatusReply
+from bus.control.messages import StatusReply
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.brokers.angel.broker import BROKER
 from adapters.codec import Account
 from adapters.errors import CodecError, Verdict
-from bus.orders import Order
+from bus.market.orders import Order
 
 ANY = st.text() | st.floats() | st.integers()
 ORDER = {

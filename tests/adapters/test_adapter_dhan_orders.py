@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adapters.brokers.dhan import broker as dhan
 from adapters.codec import Account, Notice, OrderUpdate
 from adapters.errors import CodecError, MalformedError
-from bus.orders import Order
+from bus.market.orders import Order
 from bus.secret import Secret
 from bus.topics import Mode
 

@@ -2,7 +2,7 @@
 
 from adapters.codec import Tick
 from adapters.ticks.flow import Flow
-from bus.latency import STRIDE
+from bus.measuring.latency import STRIDE
 from bus.topics import Mode
 
 NOW_NS = 1_700_000_000 * 10**9

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adapters.brokers.fyers.orders import Orders
 from adapters.codec import Account, OrderUpdate
 from adapters.errors import BrokerError, CodecError, MalformedError, Verdict
-from bus.orders import Order
+from bus.market.orders import Order
 from bus.secret import Secret
 
 RAW = {

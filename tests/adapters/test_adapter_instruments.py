@@ -15,7 +15,7 @@ from adapters.instruments.book import InstrumentBook
 from adapters.instruments.masters import load
 from adapters.symbols import Instrument, index_symbol, strike_word
 from adapters.threads import in_daemon_thread
-from bus.expiry import expiry_word
+from bus.market.expiry import expiry_word
 from bus.topics import EXCHANGES, check_instrument
 
 HEADER = (

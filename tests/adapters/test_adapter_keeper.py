@@ -12,7 +12,7 @@ from adapters.instruments import keeper as keeping
 from adapters.instruments.file import MasterFile
 from adapters.instruments.keeper import Hooks, Keeper
 from adapters.symbols import Instrument
-from bus.market_hours import IST
+from bus.market.hours import IST
 
 
 class FakeClock:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from adapters.connecting.link import PROBE_S, Link, State
 from adapters.errors import Verdict
 from bus.backoff import Backoff
-from bus.market_hours import IST, Calendar
+from bus.market.hours import IST, Calendar
 
 
 def make(silence_s=10.0, login_reply_s=None, stall_s=None):

@@ -12,7 +12,7 @@ from adapters.ticks.normalize import Fanout, Outlet, PriceSide
 from adapters.ticks.payloads import LtpFields, QuoteFields
 from adapters.ticks.quarantine import Reason
 from bus.frames import OWN_CLOCK
-from bus.ticks import MAX_INT32, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
+from bus.market.ticks import MAX_INT32, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
 from bus.topics import Mode
 
 RECEIVED_NS = 1_763_437_500_123_456_789

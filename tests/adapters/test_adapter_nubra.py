@@ -14,7 +14,7 @@ from adapters.codec import Account, Decoded, Notice
 from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, Verdict
 from adapters.wire import nubra_pb2 as wire
-from bus.orders import Order
+from bus.market.orders import Order
 from bus.secret import Secret
 from bus.topics import Mode
 

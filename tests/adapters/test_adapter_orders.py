@@ -11,7 +11,7 @@ from adapters.brokers.zerodha.broker import Zerodha
 from adapters.codec import Account, Notice, OrderUpdate
 from adapters.errors import CodecError
 from adapters.ticks.orders import OrderDesk
-from bus.orders import Order
+from bus.market.orders import Order
 
 DATA = {
     "order_id": "251118000000001", "exchange_order_id": "1100000000017948",

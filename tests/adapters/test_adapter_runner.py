@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from adapters.brokers.zerodha.broker import BROKER
 from adapters.runner import AdapterService
 from bus.clock import SystemClock
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry
+from bus.control.process import ExitError, Host, TakesCredentials
 from bus.events import Accepted, BrokerState, OrderUpdate, Rejected, decode_event
-from bus.exits import Exit
 from bus.frames import OWN_CLOCK, Kind
-from bus.messages import PublisherEntry
-from bus.process import ExitError, Host, TakesCredentials
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings
 from bus.subscriber import Subscriber

@@ -15,11 +15,11 @@ from adapters.source import Source
 from adapters.source_runner import SourceService
 from bus import frames
 from bus.clock import SystemClock
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry
+from bus.control.process import ExitError, Host, TakesCredentials
 from bus.events import Accepted, BrokerState, EndOfStream, Rejected, decode_event
-from bus.exits import Exit
 from bus.frames import Kind
-from bus.messages import PublisherEntry
-from bus.process import ExitError, Host, TakesCredentials
 from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings

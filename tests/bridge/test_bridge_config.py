@@ -7,7 +7,7 @@ from adapters.registry import find_any
 from supervisor.config import load
 from supervisor.consumers import CONSUMERS
 from supervisor.errors import ConfigError
-from supervisor.paths import StatePaths
+from supervisor.instance.paths import StatePaths
 
 ADAPTER = "[adapters.zerodha]\ncredentials = { api_key = 'k', access_token = 't' }\n"
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import SubjectError
 from bridge.inlet import Order, Sequences
-from bus.loss import LossCounter
+from bus.measuring.loss import LossCounter
 
 
 def reply(stream_sequence, number, *, domain=False):

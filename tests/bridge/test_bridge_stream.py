@@ -22,9 +22,9 @@ from bridge.group import Group
 from bridge.link import Login, connected
 from bridge.subjects import Subjects
 from bus.clock import SystemClock
+from bus.control.messages import PublisherEntry
+from bus.control.process import Host
 from bus.frames import Frame, Kind
-from bus.messages import PublisherEntry
-from bus.process import Host
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings, MirrorSettings, NatsSettings
 from bus.subscriber import Subscriber

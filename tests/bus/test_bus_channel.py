@@ -8,9 +8,8 @@ import pytest
 import zmq
 
 from bus import sockets
-from bus.channel import CommandServer, ControlClient, ControlServer, Sealer, ask
-from bus.errors import ControlError, UnreachableError
-from bus.messages import (
+from bus.control.channel import CommandServer, ControlClient, ControlServer, Sealer, ask
+from bus.control.messages import (
     Credentials,
     Directory,
     Done,
@@ -23,6 +22,7 @@ from bus.messages import (
     StatusRequest,
     ToProcess,
 )
+from bus.errors import ControlError, UnreachableError
 from bus.secret import Secret
 
 SECRET = Secret("run-secret")

@@ -11,7 +11,7 @@ from adapters.brokers.upstox.master import read_master as read_upstox
 from adapters.brokers.zerodha.master import read_master as read_zerodha
 from adapters.instruments.book import InstrumentBook
 from adapters.symbols import Instrument, Terms, Tradable
-from bus.instruments import Contract, Contracts, named
+from bus.market.instruments import Contract, Contracts, named
 
 
 def filed(folder, adapter, rows):

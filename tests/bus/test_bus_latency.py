@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.flow import Flow
 from bus.frames import Frame, Kind
-from bus.latency import BOUNDS_US, STRIDE, Latency, LatencyMeter
+from bus.measuring.flow import Flow
+from bus.measuring.latency import BOUNDS_US, STRIDE, Latency, LatencyMeter
 
 NS = st.integers(min_value=-(10**6), max_value=30 * 10**9)
 

@@ -12,8 +12,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus import logs
-from bus.loglines import fields, human, in_order
+from bus.logs import chain as logs
+from bus.logs.lines import fields, human, in_order
 from bus.secret import Secret
 
 

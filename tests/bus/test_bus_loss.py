@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.loss import LossCounter
+from bus.measuring.loss import LossCounter
 
 
 @given(st.lists(st.booleans(), min_size=1), st.integers(1, 1000))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.market_hours import HOURS, IST, Calendar, last_time, next_time
+from bus.market.hours import HOURS, IST, Calendar, last_time, next_time
 from bus.topics import EXCHANGES
 
 CALENDAR = Calendar([date(2026, 1, 26)])  # a Monday

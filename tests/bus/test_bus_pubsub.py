@@ -7,6 +7,7 @@ import zmq
 from msgspec.structs import replace
 
 from bus import frames, sockets, welcome
+from bus.control.messages import PublisherEntry
 from bus.events import (
     Accepted,
     BrokerState,
@@ -16,8 +17,7 @@ from bus.events import (
     encode_event,
 )
 from bus.frames import Frame, Kind
-from bus.messages import PublisherEntry
-from bus.orders import Order
+from bus.market.orders import Order
 from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.subscriber import Subscriber

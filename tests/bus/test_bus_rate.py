@@ -1,6 +1,6 @@
 """Ticks per second."""
 
-from bus.rate import Rate
+from bus.measuring.rate import Rate
 
 
 def test_the_rate_is_over_a_stretch_that_means_something():

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from bus.process import Bootstrap
+from bus.control.process import Bootstrap
 from bus.secret import Secret, decode_secret, encode_secret
 from bus.settings import AdapterSettings
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.frames import OWN_CLOCK, Frame, Kind
-from bus.splice import HOLD_S, Splice
+from bus.splicing.splice import HOLD_S, Splice
 
 OLD, NEW = 1, 2
 END = -1

@@ -12,7 +12,7 @@ from hypothesis.stateful import (
 )
 
 from bus.frames import Frame, Kind
-from bus.splice import HOLD_S, REMEMBERED, Splice
+from bus.splicing.splice import HOLD_S, REMEMBERED, Splice
 
 TOPIC = b"ZERODHA_NSE_SBIN_QUOTE"
 

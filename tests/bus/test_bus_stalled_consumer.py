@@ -6,7 +6,7 @@ import pytest
 import zmq
 
 from bus import sockets
-from bus.messages import PublisherEntry
+from bus.control.messages import PublisherEntry
 from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.subscriber import Subscriber

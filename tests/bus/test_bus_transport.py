@@ -4,7 +4,7 @@ import asyncio
 
 import zmq
 
-from bus.messages import PublisherEntry
+from bus.control.messages import PublisherEntry
 from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.subscriber import Subscriber

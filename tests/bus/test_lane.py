@@ -10,12 +10,12 @@ import pytest
 from lane_stress import stress
 
 from bus import frames, welcome
+from bus.control.messages import PublisherEntry
 from bus.errors import LaneError
 from bus.lane.doorbell import Doorbell, Ringer
 from bus.lane.reading import LaneDrain, LaneReader
 from bus.lane.ring import RESERVED
 from bus.lane.writing import MIB, SMALLEST_MIB, LaneWriter
-from bus.messages import PublisherEntry
 from bus.secret import Secret
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the lane needs Linux")

@@ -41,9 +41,8 @@ from system import System
 from tally import SYMBOLS
 from witness import Witness
 
-from bus.channel import ask
-from bus.errors import StreamError
-from bus.messages import (
+from bus.control.channel import ask
+from bus.control.messages import (
     RELOAD,
     DirectoryRequest,
     ProgressRequest,
@@ -53,8 +52,9 @@ from bus.messages import (
     StatusRequest,
     TokenRequest,
 )
+from bus.errors import StreamError
 from bus.secret import Secret
-from supervisor import runfile
+from supervisor.instance import runfile
 
 #: Of each simulator; ten of its fifty symbols are wanted.
 RATE = 250

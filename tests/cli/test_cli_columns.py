@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import ProcessStatus, StatusReply, SupervisorStatus
+from bus.control.messages import ProcessStatus, StatusReply, SupervisorStatus
 from console.figures import Point
 from supervisor.cli.board import board, glances, headline
 from supervisor.cli.columns import COLUMNS, Glance, fitting, ordered, sparkline

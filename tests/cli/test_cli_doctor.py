@@ -12,7 +12,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from bus.messages import ProcessStatus, StatusReply, SupervisorStatus
+from bus.control.messages import ProcessStatus, StatusReply, SupervisorStatus
 from supervisor.cli import cli
 from supervisor.diagnosis.checks import CHECKS, Level, examine
 from supervisor.diagnosis.facts import (

@@ -9,10 +9,11 @@ import click
 import pytest
 
 from bus.secret import Secret
-from supervisor import config, runfile
+from supervisor import config
 from supervisor.cli import cli
 from supervisor.cli.names import PROGRAM
-from supervisor.paths import StatePaths
+from supervisor.instance import runfile
+from supervisor.instance.paths import StatePaths
 
 #: Why a command has no --json.
 NO_JSON = {

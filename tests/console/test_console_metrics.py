@@ -13,15 +13,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from bus.control.messages import ProcessStatus, StatusReply, SupervisorStatus, Totals
 from bus.errors import UnreachableError
-from bus.latency import BOUNDS_US, LatencyMeter
-from bus.messages import ProcessStatus, StatusReply, SupervisorStatus, Totals
+from bus.measuring.latency import BOUNDS_US, LatencyMeter
 from bus.secret import Secret
 from console.metrics.catalogue import METRICS, PREFIX, SYSTEM
 from console.metrics.collecting import families
 from console.metrics.exporter import Exporter
 from console.metrics.reading import STATES
-from supervisor.lifecycle import State
+from supervisor.processes.lifecycle import State
 
 
 def counted(*values_ns):

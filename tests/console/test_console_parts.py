@@ -11,8 +11,8 @@ from adapters.instruments.book import InstrumentBook
 from adapters.instruments.file import VERSION
 from adapters.symbols import Instrument
 from bus.access import RoleSettings
-from bus.latency import LatencyMeter
-from bus.messages import ProcessStatus, StatusReply, SupervisorStatus
+from bus.control.messages import ProcessStatus, StatusReply, SupervisorStatus
+from bus.measuring.latency import LatencyMeter
 from bus.secret import Secret
 from console import feed as feeding
 from console import sessions as sitting

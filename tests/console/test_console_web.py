@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from bus.access import LimitSettings
+from bus.control.messages import StatusReply, StatusRequest
 from bus.errors import UnreachableError
-from bus.messages import StatusReply, StatusRequest
 from bus.secret import Secret
 from console.admission import Admission
 from console.asking import RefusedError, Supervisor

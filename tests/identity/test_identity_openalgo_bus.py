@@ -12,9 +12,9 @@ from bus import sockets
 from bus.access import OpenAlgoSettings
 from bus.classic import announce, invalidation, updated_order
 from bus.clock import SystemClock
+from bus.control.messages import PublisherEntry
+from bus.control.process import Host
 from bus.events import RelayedOrder, UsersChanged, decode_event
-from bus.messages import PublisherEntry
-from bus.process import Host
 from bus.secret import Secret
 from bus.subscriber import Subscriber
 from identity.openalgo_bus import OpenAlgoBus

@@ -11,10 +11,10 @@ import zmq
 from adapters import registry
 from adapters.runner import AdapterService
 from bus.clock import SystemClock
+from bus.control.messages import PublisherEntry
+from bus.control.process import Host
 from bus.events import Accepted, decode_event
 from bus.frames import Kind
-from bus.messages import PublisherEntry
-from bus.process import Host
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings, SimulatorSettings
 from bus.subscriber import Subscriber

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 from websockets.sync.client import connect as dial
 
-from bus.passing import can_pass_sockets
+from bus.moving.passing import can_pass_sockets
 
 pytestmark = [
     pytest.mark.process,

@@ -9,7 +9,7 @@ import pytest
 from system import CLI
 from tally import SYMBOLS, Counting
 
-from bus.passing import can_pass_sockets
+from bus.moving.passing import can_pass_sockets
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 

@@ -13,8 +13,8 @@ import time
 import psutil
 import pytest
 
-from bus.loglines import human
-from supervisor.memory import LOOK_S
+from bus.logs.lines import human
+from supervisor.processes.memory import LOOK_S
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 

@@ -4,12 +4,12 @@ from datetime import datetime
 
 import pytest
 
+from bus.control.messages import PublisherEntry
 from bus.events import BrokerState
 from bus.frames import OWN_CLOCK, Frame, Kind
-from bus.market_hours import IST, Calendar
-from bus.messages import PublisherEntry
+from bus.market.hours import IST, Calendar
+from bus.market.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.settings import MarketDataSettings
-from bus.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode, Topic
 from identity.authority import Identity
 from identity.scopes import Scopes

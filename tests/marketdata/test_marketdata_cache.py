@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.frames import OWN_CLOCK, Frame, Kind
-from bus.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
+from bus.market.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode, Topic
 from marketdata.cache import LastValues
 from marketdata.inspection import Glance, Reason, Track, judge

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.control.messages import PublisherEntry
 from bus.events import BrokerState
-from bus.market_hours import IST, Calendar
-from bus.messages import PublisherEntry
+from bus.market.hours import IST, Calendar
 from marketdata.cache import Entry
 from marketdata.feeds import Feeds
 from marketdata.freshness import State, gate, of_feed, of_instrument

@@ -13,18 +13,18 @@ from websockets.exceptions import ConnectionClosed
 
 from bus.access import LimitSettings
 from bus.clock import SystemClock
-from bus.market_hours import Calendar
+from bus.market.hours import Calendar
 from bus.settings import FailoverSettings, ProxySettings
-from proxy.demand import Demand
 from proxy.desk import Desk
-from proxy.feeds import Feeds
-from proxy.junction import Junction
-from proxy.lanes import Lanes
-from proxy.outlet import Outlet
-from proxy.routing import Routing
-from proxy.server import Server
+from proxy.entrance.server import Server
+from proxy.fanout.lanes import Lanes
+from proxy.fanout.outlet import Outlet
+from proxy.protocol.wire import binary_frame, text_frame
+from proxy.routing.demand import Demand
+from proxy.routing.feeds import Feeds
+from proxy.routing.junction import Junction
+from proxy.routing.rules import Routing
 from proxy.totals import Totals
-from proxy.wire import binary_frame, text_frame
 
 MANY = 10**6
 LARGEST = 16 << 20

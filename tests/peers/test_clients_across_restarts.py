@@ -9,7 +9,7 @@ import node_env
 import pytest
 from tally import SYMBOLS, Tally, market
 
-from bus.passing import can_pass_sockets
+from bus.moving.passing import can_pass_sockets
 
 pytestmark = [
     pytest.mark.peer,

@@ -16,7 +16,7 @@ import pytest
 
 from adapters.brokers.nubra.broker import Nubra
 from adapters.codec import Account
-from bus.orders import Order
+from bus.market.orders import Order
 from simulators import SimulatorServer, SimulatorSettings
 
 pytestmark = [pytest.mark.peer, pytest.mark.realdata, pytest.mark.timeout(180)]

@@ -15,10 +15,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bus.access import AccessSettings
 from bus.clock import SystemClock
+from bus.control.messages import PublisherEntry
+from bus.control.process import Host
 from bus.events import Accepted, BrokerState, Rejected, encode_event
-from bus.market_hours import Calendar
-from bus.messages import PublisherEntry
-from bus.process import Host
+from bus.market.hours import Calendar
 from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings, RoutingSettings
@@ -27,18 +27,18 @@ from bus.wants import Demand
 from identity.authority import Identity, IdentityError
 from identity.keys import KeyStore
 from identity.scopes import Roles
-from proxy import levels
-from proxy.demand import Demand as ProxyDemand
+from proxy.clients.session import Session
+from proxy.clients.verifying import Verifying
 from proxy.desk import Desk
-from proxy.feeds import Feeds
-from proxy.junction import Junction
-from proxy.lanes import Lanes
-from proxy.profile import Profile
-from proxy.routing import Routing
+from proxy.fanout.lanes import Lanes
+from proxy.protocol import levels
+from proxy.protocol.profile import Profile
+from proxy.routing.demand import Demand as ProxyDemand
+from proxy.routing.feeds import Feeds
+from proxy.routing.junction import Junction
+from proxy.routing.rules import Routing
 from proxy.service import ProxyService
-from proxy.session import Session
 from proxy.totals import Totals
-from proxy.verifying import Verifying
 
 SECRET = Secret("the run's secret")
 

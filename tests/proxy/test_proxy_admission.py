@@ -14,12 +14,12 @@ from identity.authority import Identity
 from identity.headers import Origins, Proxies, address_key
 from identity.scopes import Roles
 from identity.throttle import MAX_ADDRESSES, Bucket, Buckets, FailedLogins
-from proxy.presence import Presence
-from proxy.requests import Instrument
-from proxy.rights import Rights
-from proxy.routing import Routing
-from proxy.subscriptions import Subscription
-from proxy.waiting import WaitingRoom
+from proxy.clients.rights import Rights
+from proxy.clients.subscriptions import Subscription
+from proxy.entrance.presence import Presence
+from proxy.entrance.waiting import WaitingRoom
+from proxy.protocol.requests import Instrument
+from proxy.routing.rules import Routing
 
 
 def somebody(role=None, **fields):

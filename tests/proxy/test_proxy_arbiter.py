@@ -7,8 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bus.frames import OWN_CLOCK, Frame, Kind
 from bus.settings import FailoverSettings
-from proxy.arbiter import GRACE_S, Arbiter, Why
-from proxy.later import is_later
+from proxy.routing.arbiter import GRACE_S, Arbiter, Why
+from proxy.routing.later import is_later
 
 SETTINGS = FailoverSettings(deadline_s=1.0, stale_s=5.0, return_after_s=30.0)
 LOOK_S = 0.25

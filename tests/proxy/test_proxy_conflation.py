@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from bus.frames import Frame, Kind
-from proxy.conflation import RECOVER_S, ROUND_S, Conflation, Lag, Step
+from proxy.fanout.conflation import RECOVER_S, ROUND_S, Conflation, Lag, Step
 
 SYMBOLS = ("A", "B", "C")
 

@@ -24,10 +24,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from bus.access import AccessSettings, LimitSettings, RoleSettings
-from bus.channel import ControlServer
+from bus.control.channel import ControlServer
+from bus.control.messages import Acknowledge, Directory, Heartbeat, Hello, PublisherEntry
+from bus.control.process import Bootstrap
 from bus.events import Accepted, encode_event
-from bus.messages import Acknowledge, Directory, Heartbeat, Hello, PublisherEntry
-from bus.process import Bootstrap
 from bus.publisher import Publisher
 from bus.secret import Secret, encode_secret
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings

@@ -5,12 +5,12 @@ import itertools
 import msgspec
 import pytest
 
+from bus.control.messages import PublisherEntry
 from bus.events import Accepted, BrokerState, Rejected
 from bus.frames import Frame, Kind
-from bus.messages import PublisherEntry
 from bus.settings import AdapterEntry, RoutingSettings
 from bus.topics import Mode, Topic
-from proxy.routing import Routing
+from proxy.routing.rules import Routing
 
 #: A Wednesday, 11:00 in India.
 TRADING = 1_766_554_200.0

@@ -10,10 +10,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from bus.frames import Frame, Kind
 from bus.topics import Mode
-from proxy import lanes as lanes_module
-from proxy.lanes import QUIET_S, Lanes
-from proxy.requests import Instrument
-from proxy.subscriptions import Subscription
+from proxy.clients.subscriptions import Subscription
+from proxy.fanout import lanes as lanes_module
+from proxy.fanout.lanes import QUIET_S, Lanes
+from proxy.protocol.requests import Instrument
 
 SYMBOLS = ("A", "B", "C")
 SPELLINGS = st.builds(

@@ -9,9 +9,9 @@ import pytest
 from bus.errors import TopicError
 from bus.events import Accepted, Rejected
 from bus.topics import Mode
-from proxy import levels
-from proxy.requests import Instrument
-from proxy.subscriptions import Subscription
+from proxy.clients.subscriptions import Subscription
+from proxy.protocol import levels
+from proxy.protocol.requests import Instrument
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bus.passing import can_pass_sockets
+from bus.moving.passing import can_pass_sockets
 
 pytestmark = pytest.mark.skipif(not can_pass_sockets(), reason="no SCM_RIGHTS here")
 

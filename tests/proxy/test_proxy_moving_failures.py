@@ -11,8 +11,8 @@ from successor import Successor
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.protocol import State
 
-from bus.link import close_all
-from bus.passing import can_pass_sockets
+from bus.moving.link import close_all
+from bus.moving.passing import can_pass_sockets
 from proxy.moving import dialogue
 from proxy.moving.messages import Commit, Listener, Offer, Positions, Wanted
 

@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from bus.events import OrderUpdate, PaperOrder
-from bus.orders import Order
-from bus.passing import can_pass_sockets
+from bus.market.orders import Order
+from bus.moving.passing import can_pass_sockets
 from bus.topics import Mode
 from bus.wants import Demand
 from identity.authority import Slow

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from bus.events import OrderUpdate
-from bus.orders import Order
+from bus.market.orders import Order
 from identity.authority import Identity
 from identity.scopes import Roles
 from proxy.orders import OrderDesk, message

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.control.messages import PublisherEntry
 from bus.events import Accepted, BrokerState
-from bus.messages import PublisherEntry
 from bus.settings import AdapterEntry
 from bus.topics import Mode
 from proxy import statsfile
-from proxy.demand import Demand
-from proxy.envelope import Envelope
-from proxy.feeds import Feeds
-from proxy.requests import Instrument
-from proxy.routing import Routing
-from proxy.subscriptions import Holdings, Subscription
+from proxy.clients.subscriptions import Holdings, Subscription
+from proxy.fanout.envelope import Envelope
+from proxy.protocol.requests import Instrument
+from proxy.protocol.wire import text_frame
+from proxy.routing.demand import Demand
+from proxy.routing.feeds import Feeds
+from proxy.routing.rules import Routing
 from proxy.totals import Totals
-from proxy.wire import text_frame
 
 A, B = b"Z_NSE_A_LTP\0", b"Z_NSE_B_LTP\0"
 

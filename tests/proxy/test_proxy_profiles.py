@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from bus.frames import Frame, Kind
 from bus.topics import Mode
-from proxy.profile import Look, Profile, Shape
-from proxy.refusal import Refusal
-from proxy.requests import Instrument
-from proxy.shapes import wrapper
-from proxy.subscriptions import Subscription
+from proxy.clients.subscriptions import Subscription
+from proxy.protocol.profile import Look, Profile, Shape
+from proxy.protocol.refusal import Refusal
+from proxy.protocol.requests import Instrument
+from proxy.protocol.shapes import wrapper
 
 TIME_MS = 1_744_799_445_123
 PAYLOAD = (

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bus.topics import Mode
-from proxy import replies, requests
-from proxy.modes import ModeChoice
-from proxy.refusal import Refusal
-from proxy.requests import Instrument
+from proxy.protocol import replies, requests
+from proxy.protocol.modes import ModeChoice
+from proxy.protocol.refusal import Refusal
+from proxy.protocol.requests import Instrument
 
 SBIN = Instrument("SBIN", "NSE")
 

@@ -9,8 +9,8 @@ import socket
 import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
-from bus.exits import Exit
-from bus.process import ExitError
+from bus.control.exits import Exit
+from bus.control.process import ExitError
 from bus.topics import Mode
 
 PING = {"action": "ping"}
@@ -440,7 +440,7 @@ def test_stop_breaks_connections_without_a_closing_handshake(proxy_bench):
 
 
 def test_busy_port_ends_the_process_with_a_configuration_error(proxy_bench, monkeypatch):
-    monkeypatch.setattr("proxy.server._BIND_PATIENCE_S", 0.2)
+    monkeypatch.setattr("proxy.entrance.server._BIND_PATIENCE_S", 0.2)
 
     async def scenario():
         with socket.create_server(("127.0.0.1", 0)) as taken:

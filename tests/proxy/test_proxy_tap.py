@@ -10,10 +10,10 @@ import zmq
 import zmq.asyncio
 
 from bus.clock import SystemClock
+from bus.control.exits import Exit
+from bus.control.messages import PublisherEntry
+from bus.control.process import ExitError, Host
 from bus.events import BrokerState, encode_event
-from bus.exits import Exit
-from bus.messages import PublisherEntry
-from bus.process import ExitError, Host
 from bus.publisher import Publisher
 from bus.secret import Secret
 from bus.settings import TapSettings

@@ -12,9 +12,9 @@ from certificates import issue, settings, trusting
 from cryptography import x509
 
 from bus.access import AccessSettings, LimitSettings
-from bus.exits import Exit
-from bus.process import ExitError
-from proxy.tls import Certificate, TlsError
+from bus.control.exits import Exit
+from bus.control.process import ExitError
+from proxy.entrance.tls import Certificate, TlsError
 
 PING = {"action": "ping"}
 

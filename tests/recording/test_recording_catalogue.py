@@ -6,7 +6,7 @@ import pytest
 
 from bus.events import Accepted, Rejected
 from bus.frames import Frame, Kind
-from bus.ticks import decode_ltp, decode_quote
+from bus.market.ticks import decode_ltp, decode_quote
 from recording.catalogue import Catalogue
 
 DEPTH = "ZERODHA_NSE_SBIN_DEPTH"

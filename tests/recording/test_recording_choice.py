@@ -2,8 +2,8 @@
 
 from recorded_frames import event, tick
 
+from bus.control.messages import PublisherEntry
 from bus.events import Accepted, BrokerState, EndOfStream, encode_event
-from bus.messages import PublisherEntry
 from recording.choice import Choice
 
 

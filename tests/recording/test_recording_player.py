@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorded_frames import BEGAN_NS, tick
 
-from bus.loss import LossCounter
+from bus.measuring.loss import LossCounter
 from recording.player import Pace, Sequencer
 
 S = 10**9

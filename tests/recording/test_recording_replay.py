@@ -12,11 +12,11 @@ from adapters.check import lacking
 from adapters.registry import find_any
 from adapters.source_runner import SourceService
 from bus.clock import SystemClock
+from bus.control.messages import PublisherEntry
+from bus.control.process import ExitError, Host
 from bus.errors import ControlError
 from bus.events import Accepted, BrokerState, Rejected, decode_event
 from bus.frames import Kind
-from bus.messages import PublisherEntry
-from bus.process import ExitError, Host
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings
 from bus.subscriber import Subscriber

@@ -11,9 +11,9 @@ from datetime import datetime
 import pytest
 from paper import Bench, Listed, assert_balanced
 
-from bus.instruments import Contract
-from bus.market_hours import IST
-from bus.ticks import Level
+from bus.market.hours import IST
+from bus.market.instruments import Contract
+from bus.market.ticks import Level
 from marketdata.sandbox.model import GttRequest, LegRequest, Rejection
 from marketdata.sandbox.money import RUPEE, to_micros
 from marketdata.sandbox.quote import Seen

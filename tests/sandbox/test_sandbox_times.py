@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from paper import MORNING, Bench, assert_balanced, ltp
 
-from bus.market_hours import IST
+from bus.market.hours import IST
 from marketdata.sandbox.model import GttRequest, LegRequest
 from marketdata.sandbox.money import RUPEE
 

@@ -8,7 +8,7 @@ from supervisor import config
 from supervisor.compose import processes
 from supervisor.config.openalgo import is_local, read_env
 from supervisor.errors import ConfigError
-from supervisor.paths import StatePaths
+from supervisor.instance.paths import StatePaths
 from supervisor.vault import Vault
 
 PEPPER = "a-pepper-of-32-characters-or-more"

@@ -17,10 +17,11 @@ from bus.settings import (
     SimulatorSettings,
     TapSettings,
 )
-from supervisor import changes, compose
-from supervisor.changes import plan
+from supervisor import compose
 from supervisor.config import Config, SupervisorSettings
-from supervisor.paths import StatePaths
+from supervisor.instance.paths import StatePaths
+from supervisor.replacing import changes
+from supervisor.replacing.changes import plan
 from supervisor.vault import Vault
 
 

@@ -1,6 +1,6 @@
 """What `status` says a process does."""
 
-from bus.messages import ProcessStatus
+from bus.control.messages import ProcessStatus
 from supervisor.cli.doing import doing
 
 

@@ -6,11 +6,11 @@ from random import Random
 import psutil
 import pytest
 
-from supervisor.adoption import Adoption, settle
 from supervisor.fleet import Fleet
-from supervisor.lifecycle import State
-from supervisor.managed import Managed
-from supervisor.runfile import ProcessRecord
+from supervisor.instance.adoption import Adoption, settle
+from supervisor.instance.runfile import ProcessRecord
+from supervisor.processes.lifecycle import State
+from supervisor.processes.managed import Managed
 
 
 class Handle:

@@ -10,8 +10,8 @@ import time
 import psutil
 import pytest
 
-from supervisor import handles
-from supervisor.handles import UNKNOWN_EXIT, Observed
+from supervisor.processes import handles
+from supervisor.processes.handles import UNKNOWN_EXIT, Observed
 
 pytestmark = pytest.mark.process
 

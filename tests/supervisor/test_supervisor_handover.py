@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from supervisor.handover import SETTLE_S, Handover, Phase, Step, View
-from supervisor.lifecycle import State
+from supervisor.processes.lifecycle import State
+from supervisor.replacing.handover import SETTLE_S, Handover, Phase, Step, View
 
 GONE = [State.STOPPED, State.BACKOFF, State.CRASH_LOOP, State.FAILED, State.NEEDS_TOKEN]
 

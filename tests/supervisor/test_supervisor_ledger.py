@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bus.latency import LatencyMeter
+from bus.measuring.latency import LatencyMeter
 from supervisor.ledger import Account, Ledger, is_count
 
 

@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bus.exits import Exit
-from supervisor.lifecycle import (
+from bus.control.exits import Exit
+from supervisor.processes.lifecycle import (
     ALIVE,
     CRASH_LOOP_FAILURES,
     HEARTBEAT_TIMEOUT_S,

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.memory import LOOK_S, Ceiling
+from supervisor.processes.memory import LOOK_S, Ceiling
 
 LIMIT = 100_000_000
 HIGH, LOW = LIMIT + 1, LIMIT // 2

@@ -6,9 +6,9 @@ import pytest
 
 from bus.settings import ConsoleBootstrap, MetricsBootstrap
 from supervisor import compose, config
-from supervisor.changes import plan
 from supervisor.errors import ConfigError
-from supervisor.paths import StatePaths
+from supervisor.instance.paths import StatePaths
+from supervisor.replacing.changes import plan
 from supervisor.vault import Vault
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from supervisor.handover import Step, View
-from supervisor.inheriting import meeting_place
-from supervisor.lifecycle import State
-from supervisor.moving import Moving, MovingPhase
+from supervisor.processes.lifecycle import State
+from supervisor.replacing.handover import Step, View
+from supervisor.replacing.inheriting import meeting_place
+from supervisor.replacing.proxy_handover import Moving, MovingPhase
 
 GONE = [State.STOPPED, State.BACKOFF, State.CRASH_LOOP, State.FAILED]
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from bus.control.messages import Done, Refused
 from bus.errors import StreamError
-from bus.messages import Done, Refused
 from bus.secret import Secret
 from bus.settings import AdapterSettings
 from supervisor.config import Config
 from supervisor.errors import NoTokenError
-from supervisor.renewal import Renewal, Tokens
+from supervisor.replacing.renewal import Renewal, Tokens
 from supervisor.vault import Vault
 
 KEY = Secret("run's secret")

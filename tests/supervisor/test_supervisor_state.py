@@ -8,13 +8,14 @@ import sys
 import psutil
 import pytest
 
-from bus.messages import Hello
+from bus.control.messages import Hello
 from bus.secret import Secret
-from supervisor import handles, logfiles, runfile
-from supervisor.adoption import Adoption
-from supervisor.lock import Lock, LockedError
-from supervisor.paths import StatePaths
-from supervisor.runfile import ProcessRecord, RunFile
+from supervisor.instance import runfile
+from supervisor.instance.adoption import Adoption
+from supervisor.instance.lock import Lock, LockedError
+from supervisor.instance.paths import StatePaths
+from supervisor.instance.runfile import ProcessRecord, RunFile
+from supervisor.processes import handles, logfiles
 
 
 def record(process, name="zerodha", generation=3):
@@ -64,7 +65,7 @@ def test_a_lock_is_held_once_and_freed_by_release_or_death(tmp_path):
         Lock(path)
     lock.release()
     code = (
-        "import sys, time; from pathlib import Path; from supervisor.lock import Lock; "
+        "import sys, time; from pathlib import Path; from supervisor.instance.lock import Lock; "
         "lock = Lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)

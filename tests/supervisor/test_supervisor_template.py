@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from bus.clock import SystemClock
-from bus.process import Bootstrap
+from bus.control.process import Bootstrap
 from bus.secret import Secret
-from supervisor.births import Born, Exited, FromTemplate, Lines, Preload, encode
-from supervisor.handles import UNKNOWN_EXIT, Child, Forked
-from supervisor.nursery import Nursery
-from supervisor.template import preload
+from supervisor.processes.births import Born, Exited, FromTemplate, Lines, Preload, encode
+from supervisor.processes.handles import UNKNOWN_EXIT, Child, Forked
+from supervisor.processes.nursery import Nursery
+from supervisor.processes.template import preload
 
 pytestmark = [
     pytest.mark.process,

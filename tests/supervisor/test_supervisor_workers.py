@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from bus.messages import Clients, ClientStatus, Hello
+from bus.control.messages import Clients, ClientStatus, Hello
 from bus.settings import ProxyBootstrap, ProxySettings
 from supervisor import config
 from supervisor.errors import ConfigError
-from supervisor.paths import StatePaths
+from supervisor.instance.paths import StatePaths
+from supervisor.processes.workers import names, proxies
 from supervisor.rollcall import RollCall
-from supervisor.workers import names, proxies
 
 
 def make(tmp_path, *, workers, port=8765):

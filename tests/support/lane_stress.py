@@ -15,10 +15,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from bus import welcome
+from bus.control.messages import PublisherEntry
 from bus.errors import LaneError
 from bus.lane.reading import LaneReader
 from bus.lane.writing import LaneWriter
-from bus.messages import PublisherEntry
 from bus.secret import Secret
 
 SECRET = Secret("made up")

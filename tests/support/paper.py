@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bus.instruments import Contract, named
-from bus.market_hours import IST
+from bus.market.hours import IST
+from bus.market.instruments import Contract, named
+from bus.market.ticks import DepthData, Level, LtpData, QuoteData
 from bus.settings import SandboxSettings
-from bus.ticks import DepthData, Level, LtpData, QuoteData
 from marketdata.sandbox.desk import Desk
 from marketdata.sandbox.model import OrderRequest, Rejection
 from marketdata.sandbox.money import RUPEE

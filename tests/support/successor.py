@@ -3,8 +3,8 @@
 import msgspec
 
 from bus.clock import SystemClock
-from bus.messages import HandOver
-from bus.process import Host
+from bus.control.messages import HandOver
+from bus.control.process import Host
 from bus.settings import ProxyBootstrap, TakeOver
 from proxy.service import ProxyService
 

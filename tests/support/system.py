@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from websockets.sync.client import connect
 
-from bus.loglines import human
+from bus.logs.lines import human
 
 CLI = [sys.executable, "-P", "-m", "supervisor"]
 

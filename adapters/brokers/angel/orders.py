@@ -16,7 +16,7 @@ from adapters.brokers.angel.master import equity_symbol
 from adapters.brokers.angel.packets import EXCHANGE_TYPES
 from adapters.codec import OrderUpdate
 from adapters.errors import BrokerError, MalformedError, Verdict
-from bus.orders import Order, OrderStatus
+from bus.market.orders import Order, OrderStatus
 
 _Number: TypeAlias = str | float | None
 #: Whole numbers above it are none in a double, and no quantity either.

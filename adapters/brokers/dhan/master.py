@@ -31,7 +31,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
-from bus.expiry import expiry_word
+from bus.market.expiry import expiry_word
 
 _COLUMNS: Final = (
     "SEM_EXM_EXCH_ID",

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from adapters.brokers.dhan.wire import VENUES
 from adapters.codec import Decoded, Notice, OrderUpdate, WireFrame, WireInt
 from adapters.errors import MalformedError
-from bus.orders import Order, OrderStatus
+from bus.market.orders import Order, OrderStatus
 
 #: Numbers may come as text, and `float("nan")` is text as well: bounds leave it out.
 _Rupees: TypeAlias = Annotated[float, Meta(ge=-1e12, le=1e12)]

@@ -33,7 +33,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
-from bus.expiry import expiry_word
+from bus.market.expiry import expiry_word
 
 #: Places of the columns that are read; the last ones are reserved, and were fewer once.
 _FYTOKEN, _KIND, _LOT, _TICK, _EXPIRY, _TICKER, _UNDERLYING = 0, 2, 3, 4, 8, 9, 13

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from adapters.brokers.fyers.account import SEGMENTS, authorization, token_of
 from adapters.codec import Codec, Decoded, Handshake, OrderUpdate, WireFrame, WireInt
 from adapters.errors import BrokerError, MalformedError, Verdict
-from bus.orders import Order, OrderStatus
+from bus.market.orders import Order, OrderStatus
 from bus.topics import Mode
 
 ORIGIN: Final = "wss://socket.fyers.in"

@@ -32,7 +32,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
-from bus.expiry import expiry_word
+from bus.market.expiry import expiry_word
 
 _FUTURE: Final = "FUT"
 _COLUMNS: Final = ("EXCHANGE", "INDEX_SYMBOL", "ZANSKAR_INDEX_SYMBOL", "INDEX_NAME")

@@ -11,7 +11,7 @@ from adapters.brokers.nubra.token import STOCK, instrument_token
 from adapters.codec import OrderUpdate
 from adapters.errors import MalformedError
 from adapters.wire import nubra_pb2 as wire
-from bus.orders import Order, OrderStatus
+from bus.market.orders import Order, OrderStatus
 
 _STATUSES: Final[dict[int, OrderStatus]] = {
     wire.Order.OPEN: "open",

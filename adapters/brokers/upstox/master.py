@@ -28,7 +28,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
-from bus.expiry import expiry_word
+from bus.market.expiry import expiry_word
 
 #: The master's segments in OpenAlgo's words; rows of others are left out.
 EXCHANGES: Final = {

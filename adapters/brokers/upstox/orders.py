@@ -14,7 +14,7 @@ from msgspec import Struct
 from adapters.brokers.upstox.master import EXCHANGES
 from adapters.codec import Decoded, OrderUpdate, WireFrame, WireInt
 from adapters.errors import MalformedError
-from bus.orders import Order, OrderStatus
+from bus.market.orders import Order, OrderStatus
 
 _Product: TypeAlias = Literal["CNC", "NRML", "MIS"]
 

@@ -27,7 +27,7 @@ from adapters.symbols import (
     strike_word,
     whole,
 )
-from bus.expiry import expiry_word
+from bus.market.expiry import expiry_word
 
 _COLUMNS: Final = (
     "instrument_token",

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from adapters.codec import Notice, OrderUpdate
 from adapters.errors import MalformedError
-from bus.orders import Order, OrderStatus
+from bus.market.orders import Order, OrderStatus
 
 _Price = Annotated[float, Meta(ge=0, le=1e12)]
 _Quantity = Annotated[int, Meta(ge=0, le=2**53)]

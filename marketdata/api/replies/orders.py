@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from bus.orders import Order
+from bus.market.orders import Order
 from marketdata.api.replies.common import Paper
 
 

@@ -1,0 +1,1 @@
+"""Log lines: made (`chain`), kept free of credentials (`redaction`), read (`lines`)."""

@@ -1,0 +1,1 @@
+"""What the market is, for everybody: hours, expiries, instruments, ticks, orders."""

@@ -1,0 +1,1 @@
+"""Two generations of an adapter as one stream: no gap, no duplicate, no step back. Pure."""

@@ -1,0 +1,1 @@
+"""One client: its socket, its conversation, what it holds and may."""

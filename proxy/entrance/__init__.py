@@ -1,0 +1,1 @@
+"""The listening socket, and who gets in: TLS, handshakes, admission, limits."""

@@ -1,0 +1,1 @@
+"""Which adapter feeds whom: demand, failover, and the way back. Pure."""
