@@ -1,7 +1,8 @@
 """Keeps the paper accounts' desk open, in its thread, and says what it needs of the market.
 
 Prices do not wait for it: a file that cannot be opened closes the paper accounts only, says so in
-`status`, and is tried again.
+`status`, and is tried again. A desk that ends by a defect ends the process: the next one finds
+everything that was acknowledged, and begins with a memory that can be believed.
 """
 
 from __future__ import annotations

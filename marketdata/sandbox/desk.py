@@ -23,6 +23,7 @@ from marketdata.sandbox.engine import Engine
 from marketdata.sandbox.model import (
     AuditEntry,
     Change,
+    DeskEndedError,
     ExitRule,
     Funds,
     Gtt,
@@ -294,6 +295,10 @@ class Desk:
         self._store.write(Changes(), self._engine.state.counters, self._announced)
         self._store.close()
 
+    def abandon(self) -> None:
+        """Give the file back as it is: what is in memory is not to be believed."""
+        self._store.close()
+
     def _do(self, act: Callable[[int], R], account: str = "", subject: str = "") -> R:
         """Run a change and make it durable. A refused request leaves a line in the audit."""
         now_ns = self._clock.unix_ns()
@@ -317,7 +322,7 @@ class Desk:
             return
         if self._failure is not None:
             failure, self._failure = self._failure, None
-            self._engine = self._restored()
+            self._go_back()
             raise StoreError(f"a defect ({failure!r}); nothing was changed") from failure
         state = self._engine.state
         changes, state.changes = state.changes, Changes()
@@ -327,9 +332,20 @@ class Desk:
             self._store.write(changes, state.counters, self._announced)
         except StoreError:
             logger.exception("the sandbox goes back to what is stored")
-            self._engine = self._restored()
+            self._go_back()
             raise
         self._tell(changes.told)
+
+    def _go_back(self) -> None:
+        """What is in memory is not to be believed: take what is stored.
+
+        Raises:
+            DeskEndedError: it cannot be read; nothing may be built on what there is here.
+        """
+        try:
+            self._engine = self._restored()
+        except Exception as error:
+            raise DeskEndedError(f"what is stored cannot be read: {error}") from error
 
     def _tell(self, orders: Sequence[Order]) -> None:
         for order in orders:

@@ -97,14 +97,19 @@ class Gtts:
         """End those whose life is over."""
         for gtt in [g for g in self._state.gtts.values() if _is_active(g)]:
             if gtt.expires_ns <= now_ns:
-                self._end(gtt, "expired")
+                self._expire(gtt, now_ns)
 
-    def close_contract(self, symbol: Symbol) -> None:
+    def close_contract(self, symbol: Symbol, now_ns: int) -> None:
         """The contract expired: nothing can be triggered any more."""
         for leg_id in [*symbol.gtts_above, *symbol.gtts_below]:
             gtt = self._state.gtts[leg_id.rpartition(".")[0]]
             if _is_active(gtt):
-                self._end(gtt, "expired")
+                self._expire(gtt, now_ns)
+
+    def _expire(self, gtt: Gtt, now_ns: int) -> None:
+        self._end(gtt, "expired")
+        what = f"{gtt.exchange}:{gtt.symbol}"
+        self._state.audit(gtt.account, "schedule", "expired", gtt.id, what, now_ns=now_ns)
 
     def on_price(self, symbol: Symbol, now_ns: int) -> None:
         """The last price moved: fire the legs whose trigger it has come to."""

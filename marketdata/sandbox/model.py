@@ -20,6 +20,8 @@ Product: TypeAlias = Literal["CNC", "NRML", "MIS"]
 Status: TypeAlias = Literal["open", "trigger pending", "complete", "cancelled", "rejected"]
 #: Who placed an order: a client, or one of the sandbox's own rules.
 Source: TypeAlias = Literal["client", "gtt", "risk", "square_off", "expiry", "kill_switch"]
+#: Who did something to an account: whoever places orders, and the hours of the day.
+Actor: TypeAlias = Literal[Source, "schedule"]
 GttStatus: TypeAlias = Literal["active", "triggered", "cancelled", "expired", "rejected"]
 LegStatus: TypeAlias = Literal["pending", "triggered", "cancelled"]
 Direction: TypeAlias = Literal["above", "below"]
@@ -47,6 +49,10 @@ class NotFound(Rejection):
 
 class StoreError(SandboxError):
     """The database did not take a change: nothing of it happened."""
+
+
+class DeskEndedError(SandboxError):
+    """There is no desk any more: its thread ended by a defect. What is stored is whole."""
 
 
 class OrderRequest(Struct, frozen=True, kw_only=True, gc=False):
@@ -301,7 +307,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True, gc=False):
     number: int
     at_ns: int
     account: str
-    actor: Source
+    actor: Actor
     action: str
     subject: str = ""
     detail: str = ""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import StoreError
+from marketdata.sandbox.model import DeskEndedError, SandboxError, StoreError
 from marketdata.sandbox.quote import Data
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ _LOOK_S: Final = 1.0
 #: Things taken at once, and ticks that may wait before new ones are dropped, and counted.
 _MOST_AT_ONCE: Final = 256
 MAX_WAITING_TICKS: Final = 200_000
+_MAY_BE_DONE: Final = (
+    "the paper accounts' desk ended; look into the order book before you repeat an order"
+)
 
 
 class _Request:
@@ -66,6 +69,7 @@ class DeskRunner:
         self._fed = 0
         self._taken = 0
         self._opened: Future[None] = Future()
+        self._ended: DeskEndedError | None = None
         self._thread = threading.Thread(target=self._live, name="sandbox", daemon=True)
 
     async def start(self) -> None:
@@ -83,9 +87,15 @@ class DeskRunner:
         await asyncio.to_thread(self._thread.join)
 
     async def do(self, call: Callable[[Desk], R]) -> R:
-        """Run `call` with the desk in its thread; the answer is durable when it comes."""
+        """Run `call` with the desk in its thread; the answer is durable when it comes.
+
+        Raises:
+            DeskEndedError: the thread is dead; whoever owns the runner needs another one.
+        """
         request = _Request(call)
         self._queue.put(request)
+        if self._ended is not None:
+            self._refuse_waiting(self._ended)
         answer: R = await asyncio.wrap_future(request.future)
         return answer
 
@@ -104,15 +114,28 @@ class DeskRunner:
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
-        while self._turn(desk):
-            pass
-        desk.close()
+        try:
+            while self._turn(desk):
+                pass
+            desk.close()
+        except BaseException as error:
+            logger.exception("the paper accounts' desk ended by a defect")
+            self._ended = DeskEndedError(f"the paper accounts' desk ended by a defect: {error!r}")
+            self._refuse_waiting(self._ended)
+            desk.abandon()
+
+    def _refuse_waiting(self, error: DeskEndedError) -> None:
+        """Nobody waits for a dead thread. Of any thread: each request is taken out once."""
+        with suppress(queue.Empty):
+            while True:
+                thing = self._queue.get_nowait()
+                if isinstance(thing, _Request):
+                    thing.answer(error)
 
     def _turn(self, desk: Desk) -> bool:
-        """Do all that waits, as one batch; false when it is time to end."""
+        """Do all that waits, as one batch, then what is due; false when it is time to end."""
         things = self._take()
-        requests = [thing for thing in things if isinstance(thing, _Request)]
-        failure: BaseException | None = None
+        failure: SandboxError | None = DeskEndedError(_MAY_BE_DONE)  # if nothing catches it below
         try:
             with desk.batch():
                 for thing in things:
@@ -121,12 +144,18 @@ class DeskRunner:
                     elif thing is not None:
                         self._taken += len(thing)
                         desk.on_ticks(thing)
-            desk.on_time()
+            failure = None
         except StoreError as error:
             failure = error
             logger.exception("a batch was lost; nothing of it happened")
-        for request in requests:
-            request.answer(failure)
+        finally:
+            for thing in things:
+                if isinstance(thing, _Request):
+                    thing.answer(failure)
+        try:
+            desk.on_time()
+        except StoreError:
+            logger.exception("what is due by the clock waits for the next look")
         return None not in things
 
     def _take(self) -> list[_Request | Ticks | None]:

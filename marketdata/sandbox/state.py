@@ -16,6 +16,7 @@ from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import Changes
 from marketdata.sandbox.ladder import Ladder
 from marketdata.sandbox.model import (
+    Actor,
     AuditEntry,
     ExitRule,
     Gtt,
@@ -23,7 +24,6 @@ from marketdata.sandbox.model import (
     Position,
     Product,
     Rejection,
-    Source,
     Trade,
 )
 from marketdata.sandbox.quote import Data, Quote, Seen
@@ -225,7 +225,7 @@ class State:
     def audit(
         self,
         account: str,
-        actor: Source,
+        actor: Actor,
         action: str,
         subject: str = "",
         detail: str = "",

@@ -16,7 +16,7 @@ from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import DayResult
 from marketdata.sandbox.gtts import Gtts
 from marketdata.sandbox.matching import Matching
-from marketdata.sandbox.model import Position
+from marketdata.sandbox.model import Actor, Position
 from marketdata.sandbox.money import Micros, to_decimal
 from marketdata.sandbox.orders import Orders
 from marketdata.sandbox.risk import Risk
@@ -79,7 +79,7 @@ class Timetable:
                 moment = self._moment(name, at, now_ns / 1e9)
                 self._state.jobs[name] = self._state.changes.jobs[name] = moment
 
-    def reset(self, account: Account, now_ns: int) -> None:
+    def reset(self, account: Account, now_ns: int, actor: Actor = "client") -> None:
         """Everything back to the starting capital."""
         state = self._state
         self._gtts.cancel_all(account.name)
@@ -95,7 +95,7 @@ class Timetable:
             changes.holdings[account.name, holding.exchange, holding.symbol] = None
         account.begin_anew(state.rules.capital)
         changes.accounts[account.name] = account
-        state.audit(account.name, "client", "account reset", now_ns=now_ns)
+        state.audit(account.name, actor, "account reset", now_ns=now_ns)
 
     def _moment(self, name: str, at: time, now_s: float) -> int:
         """The last moment at which a job was due."""
@@ -138,21 +138,43 @@ class Timetable:
             for position in list(account.positions.values()):
                 is_due = position.opened_ns < moment * 10**9
                 if position.product == "CNC" and position.quantity and is_due:
-                    holding = account.deliver(position)
-                    self._state.watch(account, position)
-                    self._state.changes.position(position)
-                    self._state.changes.holding(holding)
-                    self._state.changes.accounts[account.name] = account
+                    self._deliver_one(account, position, now_ns)
+
+    def _deliver_one(self, account: Account, position: Position, now_ns: int) -> None:
+        quantity, cost = position.quantity, to_decimal(position.average_price)
+        way = "into" if quantity > 0 else "out of"
+        holding = account.deliver(position)
+        self._state.watch(account, position)
+        self._state.changes.position(position)
+        self._state.changes.holding(holding)
+        self._state.changes.accounts[account.name] = account
+        self._state.audit(
+            account.name,
+            "schedule",
+            "delivered",
+            f"{position.exchange}:{position.symbol}",
+            f"{abs(quantity)} {way} the holdings, at {cost:f}; {holding.quantity} are held",
+            now_ns=now_ns,
+        )
 
     def _begin_day(self, moment: int, now_ns: int) -> None:
         state = self._state
         for account in state.accounts.values():
-            for position in account.begin_day():
+            earned = to_decimal(account.realised_today)
+            flat = account.begin_day()
+            for position in flat:
                 key = (account.name, position.exchange, position.symbol, position.product)
                 state.changes.positions[key] = None
             for position in account.positions.values():
                 state.changes.position(position)
             state.changes.accounts[account.name] = account
+            state.audit(
+                account.name,
+                "schedule",
+                "day reset",
+                detail=f"realised {earned:f}, now 0; {len(flat)} flat positions left out",
+                now_ns=now_ns,
+            )
             self._risk.begin_day(account, now_ns)
         since_ns = moment * 10**9
         state.trades = [trade for trade in state.trades if trade.at_ns >= since_ns]
@@ -179,7 +201,7 @@ class Timetable:
 
     def _reset_all(self, _moment: int, now_ns: int) -> None:
         for account in list(self._state.accounts.values()):
-            self.reset(account, now_ns)
+            self.reset(account, now_ns, "schedule")
 
     def _expire(self, now_ns: int) -> None:
         """End what waits for a contract that is over, settle who holds it."""
@@ -194,7 +216,7 @@ class Timetable:
         for order_id in symbol.live_orders():
             order = self._state.orders[order_id]
             self._matching.end(order, "cancelled", now_ns, "the contract expired")
-        self._gtts.close_contract(symbol)
+        self._gtts.close_contract(symbol, now_ns)
         for account, position in list(symbol.positions.values()):
             price = self._settlement_price(symbol, position)
             quantity = position.quantity

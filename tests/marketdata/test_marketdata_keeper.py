@@ -38,10 +38,11 @@ def kept(harness, tmp_path, monkeypatch):
         paper = Paper(one.market, Asking(one.market))
         told = []
         announcer = SimpleNamespace(announce=lambda user, order: told.append((user, order)))
-        host = SimpleNamespace(clock=one.clock, fail=pytest.fail)
+        failed = []
+        host = SimpleNamespace(clock=one.clock, fail=failed.append)
         boot = MarketDataBootstrap(marketdata=MarketDataSettings(), state=str(tmp_path))
         keeper = Keeper(host, boot, paper, announcer)
-        return SimpleNamespace(one=one, paper=paper, keeper=keeper, told=told)
+        return SimpleNamespace(one=one, paper=paper, keeper=keeper, told=told, failed=failed)
 
     return make
 
@@ -111,6 +112,25 @@ def test_a_position_follows_every_tick(kept, identity):
         it.one.tick(90.0, mode=Mode.DEPTH, feed="b")  # of another adapter
         [position] = await it.paper.do(lambda desk: desk.positions("ann"))
         assert position.last_price == 104_250_000
+        await it.keeper.stop()
+
+    asyncio.run(go())
+
+
+def test_a_desk_that_ends_by_a_defect_ends_the_process(kept):
+    async def go():
+        it = kept()
+        it.keeper.start()
+        await until(lambda: it.keeper.stats()["sandbox"] == "open")
+
+        def die(_desk):
+            raise SystemExit
+
+        with pytest.raises(ApiError) as refused:
+            await it.paper.do(die)
+        assert refused.value.status == 503
+        await until(lambda: it.failed)
+        assert "desk ended by a defect" in str(it.failed[0])
         await it.keeper.stop()
 
     asyncio.run(go())

@@ -9,7 +9,7 @@ from paper import Listed, StillClock, ltp
 from bus.settings import SandboxSettings
 from marketdata.sandbox import runner as runner_module
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import OrderRequest, Rejection, StoreError
+from marketdata.sandbox.model import DeskEndedError, OrderRequest, Rejection, StoreError
 from marketdata.sandbox.rules import Rules
 from marketdata.sandbox.runner import DeskRunner
 from marketdata.sandbox.store import Store
@@ -121,3 +121,60 @@ def test_a_file_has_one_owner(tmp_path, monkeypatch):
 
     asyncio.run(main())
     desk.close()
+
+
+def test_a_desk_that_ends_refuses_whoever_asked_waits_or_asks_later(tmp_path, monkeypatch):
+    clock, go = StillClock(), threading.Event()
+
+    async def main():
+        runner = DeskRunner(opener(tmp_path / "s.db", clock, []))
+        await runner.start()
+        monkeypatch.setattr(Desk, "on_time", lambda _desk: None)
+
+        def die(_desk):
+            go.wait(30)
+            raise SystemExit
+
+        asked = [asyncio.create_task(runner.do(die)), asyncio.create_task(runner.do(Desk.stats))]
+        await asyncio.sleep(0)
+        go.set()
+        for one in asked:
+            with pytest.raises(DeskEndedError, match="desk ended"):
+                await one
+        await runner.stop()
+        with pytest.raises(DeskEndedError, match="SystemExit"):
+            await runner.do(Desk.stats)
+
+    asyncio.run(main())
+    opener(tmp_path / "s.db", clock, [])().close()  # the file is free for the next desk
+
+
+def test_what_is_due_may_fail_without_failing_what_was_done(tmp_path, monkeypatch):
+    clock = StillClock()
+    price = (ltp("SBIN", 100.0), clock.now_ns)
+
+    def fail(_desk):
+        raise StoreError("the disk is full")
+
+    async def main():
+        runner = DeskRunner(opener(tmp_path / "s.db", clock, [], lambda _e, _s: price))
+        await runner.start()
+        monkeypatch.setattr(Desk, "on_time", fail)
+        order = await runner.do(lambda desk: desk.place("asha", BUY))
+        assert (await runner.do(lambda desk: desk.order("asha", order))).status == "complete"
+        await runner.stop()
+
+    asyncio.run(main())
+
+
+def test_a_desk_that_cannot_read_its_file_again_ends(tmp_path, monkeypatch):
+    desk = opener(tmp_path / "s.db", StillClock(), [])()
+
+    def fail(*_args):
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(Store, "write", fail)
+    monkeypatch.setattr(Store, "read", fail)
+    with pytest.raises(DeskEndedError, match="the disk is gone"):
+        desk.note("asha", "a change", "to be written")
+    desk.abandon()

@@ -216,3 +216,53 @@ def test_prices_of_positions_survive_a_restart(bench):
     bench.reopen()
     assert bench.desk.funds("asha").unrealised == 70 * RUPEE
     assert datetime.fromtimestamp(bench.position().opened_ns / 1e9, IST) == MORNING
+
+
+def done(bench, actor="schedule"):
+    """What an actor did, as the audit has it: (action, subject, detail)."""
+    entries = bench.desk.audit("asha")
+    return [(e.action, e.subject, e.detail) for e in entries if e.actor == actor]
+
+
+def test_the_audit_tells_of_deliveries_both_ways(bench):
+    bench.place(quantity=10, product="CNC")
+    go_to(bench, at(0, day=1))
+    bench.clock.go_to(at(10, day=1))
+    bench.tick(ltp("SBIN", 110.0))
+    bench.place("SELL", quantity=4, product="CNC")
+    go_to(bench, at(0, day=2))
+    assert [one for one in done(bench) if one[0] == "delivered"] == [
+        ("delivered", "NSE:SBIN", "10 into the holdings, at 100; 10 are held"),
+        ("delivered", "NSE:SBIN", "4 out of the holdings, at 110; 6 are held"),
+    ]
+
+
+def test_the_audit_tells_of_each_new_day_once(bench):
+    bench.place(quantity=10)
+    bench.tick(ltp("SBIN", 103.0))
+    bench.place("SELL", quantity=10)
+    go_to(bench, at(3, day=1))
+    go_to(bench, at(4, day=1))
+    bench.reopen()
+    assert done(bench) == [("day reset", "", "realised 30, now 0; 1 flat positions left out")]
+
+
+def test_the_audit_tells_who_reset_the_account(tmp_path):
+    bench = Bench(tmp_path, reset_day="tuesday", gtt_days=1)
+    bench.tick(ltp("SBIN", 100.0))
+    bench.desk.reset("asha")
+    assert done(bench, "client") == [("account reset", "", "")]
+    go_to(bench, at(0, 1, day=1))
+    assert ("account reset", "", "") in done(bench)
+    bench.desk.close()
+
+
+def test_the_audit_tells_of_gtts_whose_life_is_over(tmp_path):
+    bench = Bench(tmp_path, gtt_days=1)
+    bench.tick(ltp("SBIN", 100.0))
+    leg = LegRequest(action="BUY", quantity=1, trigger_price=90 * RUPEE, price=90 * RUPEE)
+    request = GttRequest(exchange="NSE", symbol="SBIN", product="CNC", legs=[leg])
+    placed = bench.desk.place_gtt("asha", request)
+    go_to(bench, at(10, day=2))
+    assert ("expired", placed, "NSE:SBIN") in done(bench)
+    bench.desk.close()

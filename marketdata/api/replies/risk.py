@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from marketdata.api.replies.common import Paper
-from marketdata.sandbox.model import Product, Source
+from marketdata.sandbox.model import Actor, Product
 
 
 class Done(Paper, kw_only=True):
@@ -46,7 +46,7 @@ class Killed(Paper, kw_only=True):
 class AuditData(Struct, kw_only=True):
     number: int
     at: str
-    actor: Source
+    actor: Actor
     action: str
     subject: str
     detail: str
