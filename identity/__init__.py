@@ -1,7 +1,7 @@
 """Who may use the runtime: identities, the credentials that prove them, and who gets in.
 
 authority, chain, scopes, recent              what an identity is, and who knows one
-keys, key_file, tokens                        our own API keys; tokens of a login server
+keys, api_key, key_file, tokens               our own API keys; tokens of a login server
 tickets                                       from one of our servers to the next
 openalgo, openalgo_secrets, openalgo_tables   the users of an OpenAlgo install
 identities                                    all of them, kept in step with what they know

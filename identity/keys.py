@@ -2,83 +2,40 @@
 
 A key has a name, a user (whose orders it may see), a role and perhaps an end. Rotating one
 makes its successor and ends it, at once or after an overlap in which both are good.
-
-IdentityError
-+-- KeysError            the store cannot be read or written (file, rights, lock)
-    +-- KeyNameError     a name that the store does not take
-    +-- KeyExistsError   an active key of that name exists
-    +-- KeyUnknownError  no active key of that name
-
-A plain SHA-256 is right here, and a slow password hash would be wrong: a key is 256 random
-bits, so nobody finds it by guessing however fast a guess is, while verification runs in the
-proxy's event loop, where 100 ms of Argon2 would hold up every client's ticks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import logging
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from msgspec import Struct
-
 from bus.access import DEFAULT_ROLE
 from bus.clock import Clock, SystemClock
-from identity.authority import Identity, IdentityError
+from identity.api_key import (
+    MAX_KEY_LENGTH,
+    ApiKey,
+    KeyExistsError,
+    KeysError,
+    KeyUnknownError,
+    check_name,
+    digest_of,
+    new_key,
+    route_of,
+    route_text,
+)
+from identity.authority import Identity
 from identity.key_file import open_key_file
 from identity.scopes import Roles
 
 logger = logging.getLogger(__name__)
 
-KEY_BYTES: Final = 32
-#: The name becomes `user_id` in the auth reply, which must stay under 1000 bytes.
-MAX_NAME_LENGTH: Final = 64
-#: Longer credentials are refused unhashed.
-MAX_KEY_LENGTH: Final = 512
-
-#: Between the adapters of a route, as it is kept.
-_SEPARATOR: Final = ","
 #: `last_used` is a hint for people: written at most this often per key.
 _USE_RESOLUTION_S: Final = 60
-
-
-class KeysError(IdentityError):
-    """The key store cannot be used, or not in that way."""
-
-
-class KeyNameError(KeysError, ValueError):
-    """A name that cannot be a key's."""
-
-
-class KeyExistsError(KeysError):
-    """There is an active key of that name already."""
-
-
-class KeyUnknownError(KeysError):
-    """There is no active key of that name."""
-
-
-class ApiKey(Struct, frozen=True):
-    """A key as `keys list` shows it. Times are Unix seconds; None means never.
-
-    `revoked` lies ahead while a rotated key and its successor are both good.
-    """
-
-    name: str
-    created: int
-    last_used: int | None
-    revoked: int | None
-    user: str
-    role: str
-    expires: int | None
-    #: The adapters that feed it, in order of preference; empty: as the configuration says.
-    route: Sequence[str] = ()
 
 
 class _Active(NamedTuple):
@@ -143,12 +100,12 @@ class KeyStore:
             KeyNameError: 1 to 64 printable characters, please.
             KeyExistsError: revoke or rotate that one.
         """
-        _check_name(name, "key's name")
+        check_name(name, "key's name")
         if user:
-            _check_name(user, "user's name")
+            check_name(user, "user's name")
         with self._errors():
             try:
-                return self._insert(name, user or name, role, expires, _SEPARATOR.join(route))
+                return self._insert(name, user or name, role, expires, route_text(route))
             except sqlite3.IntegrityError:
                 raise KeyExistsError(f"there is an active key named {name!r} already") from None
 
@@ -192,7 +149,7 @@ class KeyStore:
                 "FROM api_keys ORDER BY id"
             ).fetchall()
         return [
-            ApiKey(name, created, used, revoked, user or name, role, expires, _adapters(route))
+            ApiKey(name, created, used, revoked, user or name, role, expires, route_of(route))
             for name, created, used, revoked, user, role, expires, route in rows
         ]
 
@@ -203,7 +160,7 @@ class KeyStore:
         if len(credential) > MAX_KEY_LENGTH:
             return None
         self._refresh()
-        digest = _digest(credential)
+        digest = digest_of(credential)
         found = None
         for active in self._active:  # all of them, so that the time taken tells nothing
             if hmac.compare_digest(active.digest, digest):
@@ -274,18 +231,18 @@ class KeyStore:
             credential=f"key:{active.row}",
             name=active.name,
             scopes=scopes,
-            route=_adapters(active.route),
+            route=route_of(active.route),
             expires=active.ends,
         )
 
     # --- rows ---------------------------------------------------------------------------
 
     def _insert(self, name: str, user: str, role: str, expires: int | None, route: str) -> str:
-        key = secrets.token_hex(KEY_BYTES)
+        key = new_key()
         self._db.execute(
             "INSERT INTO api_keys (name, digest, created, user, role, expires, route) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (name, _digest(key), self._now(), user, role, expires, route),
+            (name, digest_of(key), self._now(), user, role, expires, route),
         )
         self._version = -1
         return key
@@ -314,18 +271,3 @@ class KeyStore:
             yield
         except (sqlite3.Error, OSError) as error:
             raise KeysError(f"key store {self._path}: {error}") from error
-
-
-def _adapters(route: str) -> tuple[str, ...]:
-    return tuple(route.split(_SEPARATOR)) if route else ()
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
-
-
-def _check_name(name: str, what: str) -> None:
-    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
-        raise KeyNameError(
-            f"a {what} has 1 to {MAX_NAME_LENGTH} printable characters and no spaces at its ends"
-        )

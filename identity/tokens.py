@@ -21,8 +21,8 @@ from joserfc.jwk import KeySet, OctKey
 
 from bus.access import JwtSettings
 from bus.clock import Clock
+from identity.api_key import MAX_NAME_LENGTH
 from identity.authority import Identity, IdentityError
-from identity.keys import MAX_NAME_LENGTH
 from identity.scopes import Narrowing, Roles
 
 logger = logging.getLogger(__name__)

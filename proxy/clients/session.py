@@ -23,7 +23,7 @@ from proxy.fanout.lane import Member, Writer
 from proxy.moving import luggage
 from proxy.moving.crossing import Crossing
 from proxy.moving.freight import Conflated, Conversation, Holding
-from proxy.protocol import replies, requests
+from proxy.protocol import parsing, replies, requests
 from proxy.protocol.profile import PEER, Profile
 from proxy.protocol.refusal import Refusal
 from proxy.protocol.replies import Outcome
@@ -68,7 +68,7 @@ class Session:
         try:
             try:
                 text = self.profile.text(message)
-                request = requests.parse(text, self._desk.settings.default_exchange)
+                request = parsing.parse(text, self._desk.settings.default_exchange)
             except Refusal as refusal:
                 self._desk.totals.malformed += 1
                 if refusal.needs_auth:

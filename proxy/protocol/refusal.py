@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a failure
     """A request cannot be met: `code` is one that clients know, `message` is for people.
@@ -15,3 +17,25 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure
         self.code = code
         self.message = message
         self.needs_auth = needs_auth
+
+
+def wrong_parameters(message: str) -> Refusal:
+    """A field is missing, of another type than it should be, or holds too much."""
+    return Refusal("INVALID_PARAMETERS", message)
+
+
+def kind_of(value: Any) -> str:
+    """A JSON value's type in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

@@ -13,7 +13,8 @@ import msgspec
 
 from bus.access import DEFAULT_ROLE
 from bus.classic import announce
-from identity.keys import ApiKey, KeyStore
+from identity.api_key import ApiKey
+from identity.keys import KeyStore
 from supervisor import config
 from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance

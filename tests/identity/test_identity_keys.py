@@ -12,13 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.access import RoleSettings
-from identity.keys import (
-    KeyExistsError,
-    KeyNameError,
-    KeysError,
-    KeyStore,
-    KeyUnknownError,
-)
+from identity.api_key import KeyExistsError, KeyNameError, KeysError, KeyUnknownError
+from identity.keys import KeyStore
 from identity.scopes import Roles
 
 

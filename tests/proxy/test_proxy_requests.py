@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bus.topics import Mode
-from proxy.protocol import replies, requests
+from proxy.protocol import parsing, replies, requests
 from proxy.protocol.modes import ModeChoice
 from proxy.protocol.refusal import Refusal
 from proxy.protocol.requests import Instrument
@@ -19,7 +19,7 @@ SBIN = Instrument("SBIN", "NSE")
 
 def parse(message):
     raw = isinstance(message, str | bytes)
-    return requests.parse(message if raw else json.dumps(message), "NSE")
+    return parsing.parse(message if raw else json.dumps(message), "NSE")
 
 
 def refusal(message):
@@ -236,7 +236,7 @@ FIELDS = [
     "action", "type", "api_key", "apikey", "symbols", "instruments", "symbol", "exchange",
     "mode", "depth", "depth_level", "request_id", "timestamp", "_pingId",
 ]  # fmt: skip
-ACTIONS = st.sampled_from([*requests._ACTIONS, "nope"])
+ACTIONS = st.sampled_from([*parsing._ACTIONS, "nope"])
 OBJECTS = st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6)
 
 
