@@ -226,12 +226,8 @@ class Client:
         messages = connection.waiting_frames()
         if in_hand is not None:
             messages.insert(0, as_frame(in_hand))
-        freight = Freight(
-            id=str(connection.id),
-            address=connection.address,
-            allowance=connection.allowance,
-            taken_at=now,
-            unread=connection.unread,
+        freight = connection.freight(
+            now,
             unsent=unsent_bytes,
             conversation=Conversation(
                 shape=session.profile.look.shape.value,

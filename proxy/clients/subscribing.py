@@ -174,7 +174,7 @@ class Subscribing:
         desk = self._desk
         held = self._new[subscription] = want(desk, subscription, route, self._profile)
         topic = held.topic
-        snapshot = desk.lanes.last(topic[:-1])
+        snapshot = desk.lanes.routes.last(topic[:-1])
         if snapshot is not None:
             self._snapshots[held] = snapshot
         self._add(self._buffering, [held.envelope])

@@ -10,13 +10,11 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from msgspec import Struct
-from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request, Response
-from websockets.server import ServerProtocol
 
 from bus.access import LimitSettings
 from bus.clock import Clock
@@ -26,6 +24,7 @@ from identity.authority import Authority, IdentityError, Slow
 from identity.headers import Origins, Proxies, address_key
 from identity.throttle import Buckets, FailedLogins
 from proxy.clients.verifying import Verifying
+from proxy.entrance.counts import DoorCounts
 from proxy.entrance.guarded import GuardedConnection
 from proxy.entrance.waiting import WaitingRoom
 from proxy.moving.messages import Failures
@@ -34,18 +33,6 @@ logger = logging.getLogger(__name__)
 
 _COMPLAIN_EVERY_S: Final = 60.0
 _RETRY_AFTER_S: Final = "10"
-
-
-class DoorCounts(Struct):
-    """What was kept out or cut off, since the start."""
-
-    origin_refused: int = 0
-    host_refused: int = 0
-    handshakes_refused: int = 0
-    connections_refused: int = 0
-    logins_delayed: int = 0
-    flood_closed: int = 0
-    unread_closed: int = 0
 
 
 class Door:
@@ -75,24 +62,11 @@ class Door:
         self._per_address: dict[str, int] = {}
         self._complained: dict[str, float] = {}
 
-    def connection(
-        self, protocol: ServerProtocol, server: Server, **options: Any
-    ) -> GuardedConnection:
-        """The library's factory of connections; `resume` is for those of another process."""
-        return GuardedConnection(self, protocol, server, **options)
-
     def stats(self) -> Stats:
-        counts = self.counts
         return {
             "unauthenticated": len(self._waiting),
             "unauthenticated_evicted_total": self._waiting.evicted_total,
-            "origin_refused_total": counts.origin_refused,
-            "host_refused_total": counts.host_refused,
-            "handshakes_refused_total": counts.handshakes_refused,
-            "connections_refused_total": counts.connections_refused,
-            "logins_delayed_total": counts.logins_delayed,
-            "flood_closed_total": counts.flood_closed,
-            "unread_closed_total": counts.unread_closed,
+            **self.counts.stats(),
         }
 
     def failures(self) -> list[Failures]:

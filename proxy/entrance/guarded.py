@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.datastructures import Headers
@@ -21,12 +21,33 @@ from websockets.http11 import Request
 from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
+from bus.access import LimitSettings
+from bus.settings import ProxySettings
 from identity.throttle import Bucket
+from proxy.clients.verifying import Verifying
+from proxy.entrance.counts import DoorCounts
 from proxy.moving.freight import Conversation, Freight, Message
 from proxy.moving.unread import record
 
-if TYPE_CHECKING:
-    from proxy.entrance.door import Door
+
+class Doorkeeper(Protocol):
+    """The door as a connection sees it; there is one, `proxy.entrance.door`."""
+
+    settings: ProxySettings
+    limits: LimitSettings
+    counts: DoorCounts
+
+    def arrived(self, connection: GuardedConnection) -> None:
+        """Its TCP connection stands (and TLS, where there is one)."""
+        ...
+
+    def left(self, connection: GuardedConnection) -> None:
+        """Its TCP connection ended, whoever ended it, or goes on in another process."""
+        ...
+
+    async def verify(self, connection: GuardedConnection, verifying: Verifying) -> None:
+        """Fill in who that is."""
+        ...
 
 
 class GuardedConnection(ServerConnection):
@@ -38,7 +59,7 @@ class GuardedConnection(ServerConnection):
 
     def __init__(
         self,
-        door: Door,
+        door: Doorkeeper,
         protocol: ServerProtocol,
         server: Server,
         *,
@@ -157,22 +178,21 @@ class GuardedConnection(ServerConnection):
         """What it takes for another process to go on with the handshake; see `Client.depart`."""
         if not self.may_move:
             return None
-        freight = Freight(
-            id=str(self.id),
-            address="",
-            allowance=self.allowance,
-            taken_at=now,
-            unread=self.unread,
-            unsent=b"",
-            conversation=None,
-        )
+        freight = self.freight(now, unsent=b"", conversation=None)
         self.transport.abort()
         return freight
 
-    @property
-    def allowance(self) -> float:
-        """How many messages it may send at once."""
-        return self._bucket.level(self.loop.time())
+    def freight(self, now: float, *, unsent: bytes, conversation: Conversation | None) -> Freight:
+        """What it takes along, whether its handshake is done or not."""
+        return Freight(
+            id=str(self.id),
+            address=self.address,
+            allowance=self._bucket.level(self.loop.time()),
+            taken_at=now,
+            unread=self.unread,
+            unsent=unsent,
+            conversation=conversation,
+        )
 
     def waiting_frames(self) -> list[Message]:
         """Received and not handled; nobody may be receiving."""

@@ -12,6 +12,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -175,7 +176,8 @@ class Server:
             if conversation is not None:
                 self._resume(connection, freight, conversation, arrived)
 
-        connection = self.door.connection(
+        connection = GuardedConnection(
+            self.door,
             protocol,
             self._servers[-1],
             resume=None if conversation is None else resume,
@@ -229,7 +231,7 @@ class Server:
             max_size=settings.max_message_bytes,
             backlog=_LISTEN_BACKLOG,
             process_request=self._welcome,
-            create_connection=cast("type[ServerConnection]", self.door.connection),
+            create_connection=cast("type[ServerConnection]", partial(GuardedConnection, self.door)),
             ssl=None if self._certificate is None else self._certificate.context,
             **where,
             **self._keeping(),

@@ -6,7 +6,7 @@ every frame that is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from proxy.clients.subscriptions import Subscription
 from proxy.fanout.stream import StreamKey
@@ -14,8 +14,15 @@ from proxy.protocol.profile import Look
 from proxy.protocol.requests import Instrument
 from proxy.protocol.shapes import wrapper
 
-if TYPE_CHECKING:
-    from proxy.fanout.lane import Lane
+
+class Carrier(Protocol):
+    """A lane as its envelopes see it: frames are appended to `parts`, and go out together."""
+
+    parts: list[bytes]
+
+    def flush(self) -> None:
+        """Hand what has gathered to every member."""
+        ...
 
 
 class EnvelopeKey(NamedTuple):
@@ -50,7 +57,7 @@ class Envelope:
         self.subscription = subscription
         self.token = token
         self.wrap = wrapper(look, broker, subscription)
-        self.lanes: dict[Lane, None] = {}
+        self.lanes: dict[Carrier, None] = {}
         self.parked = 0
 
     def move(self, topic: bytes, broker: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from bus.frames import Frame
@@ -25,16 +25,6 @@ class Member:
     def __init__(self, writer: Writer, lane: Lane) -> None:
         self.write = writer.write
         self.lane = lane
-
-
-class Route:
-    """A topic: its envelopes, and the last frame that came while it had any."""
-
-    __slots__ = ("envelopes", "last")
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.last: Frame | None = None
 
 
 class Lane:
@@ -65,13 +55,14 @@ class Lane:
         for member in self.members:
             member.write(data, messages)
 
-    def catch_up(self, routes: Mapping[bytes, Route], budget: int) -> Latest:
-        """What a parked member missed, latest only; see `Lanes.catch_up`."""
+    def catch_up(self, last_of: Callable[[bytes], Frame | None], budget: int) -> Latest:
+        """What a parked member missed, latest only, of each topic's last frame; see
+        `Lanes.catch_up`."""
         assert self.seen is not None, "nobody is parked here"  # noqa: S101 - would be a defect
         due: list[tuple[int, bytes]] = []
         conflated = 0
         for envelope, given in list(self.seen.items()):
-            last = routes[envelope.topic].last
+            last = last_of(envelope.topic)
             if last is None or _is_same(last, given):
                 continue
             if budget <= 0:

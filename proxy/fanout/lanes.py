@@ -19,13 +19,14 @@ frame per topic is kept anyway, for who subscribes next.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bus.frames import Frame
 from proxy.clients.subscriptions import Subscription
 from proxy.fanout.envelope import Envelope, EnvelopeKey
-from proxy.fanout.lane import Lane, Latest, Member, Route, Writer
+from proxy.fanout.lane import Lane, Latest, Member, Writer
+from proxy.fanout.routes import Routes
 from proxy.fanout.stream import StreamKey
 from proxy.protocol.profile import PEER, Look
 
@@ -37,10 +38,10 @@ _TOKEN_BITS: Final = 128
 
 
 class Lanes:
-    """All lanes and the topics that lead to them."""
+    """All lanes; `routes` has the topics that lead to them."""
 
     def __init__(self) -> None:
-        self._routes: dict[bytes, Route] = {}
+        self.routes = Routes()
         self._settled: dict[int, Lane] = {}
         #: Lanes changed lately, the longest quiet first.
         self._restless: dict[Lane, None] = {}
@@ -54,87 +55,6 @@ class Lanes:
     def parked(self) -> int:
         """How many clients are parked."""
         return len(self._parked)
-
-    # --- the path of the ticks ----------------------------------------------------------
-
-    def deliver(self, frames: Iterable[Frame]) -> list[Frame]:
-        """Send a batch to whom it concerns; returns what is nobody's tick (events)."""
-        routes = self._routes
-        strays: list[Frame] = []
-        filled: list[Lane] = []
-        for frame in frames:
-            route = routes.get(frame.topic)
-            if route is None:
-                strays.append(frame)
-                continue
-            route.last = frame
-            for envelope in route.envelopes:
-                if not envelope.lanes:
-                    continue
-                data = envelope.wrap(frame.payload)
-                for lane in envelope.lanes:
-                    parts = lane.parts
-                    if not parts:
-                        filled.append(lane)
-                    parts.append(data)
-        for lane in filled:
-            lane.flush()
-        return strays
-
-    def seed(self, frame: Frame) -> None:
-        """The last frame of a topic that somebody holds, where none has come here yet."""
-        route = self._routes.get(frame.topic)
-        if route is not None and route.last is None:
-            route.last = frame
-
-    def newest(self) -> list[Frame]:
-        """The last frame of each topic that somebody holds."""
-        return [route.last for route in self._routes.values() if route.last is not None]
-
-    def last(self, topic: bytes) -> bytes | None:
-        """The last payload of a topic (without NUL) that somebody holds."""
-        frame = self.frame(topic)
-        return None if frame is None else frame.payload
-
-    def frame(self, topic: bytes) -> Frame | None:
-        """The last frame of a topic (without NUL) that somebody holds."""
-        route = self._routes.get(topic)
-        return None if route is None else route.last
-
-    # --- a topic that several adapters can feed -------------------------------------------
-
-    def give(self, frames: Sequence[Frame], stream: StreamKey) -> None:
-        """Send ticks of one topic to one stream's clients only."""
-        route = self._routes.get(frames[0].topic)
-        if route is None:
-            return
-        if route.last is None or route.last.received_ns < frames[-1].received_ns:
-            route.last = frames[-1]
-        for envelope in route.envelopes:
-            if envelope.key.stream == stream:
-                for lane in envelope.lanes:
-                    lane.parts += [envelope.wrap(frame.payload) for frame in frames]
-                    lane.flush()
-
-    def move(self, before: bytes, after: bytes, stream: StreamKey, broker: str) -> None:
-        """Let a stream's clients have another adapter's topic (both without NUL) from now on;
-        between batches only."""
-        route = self._routes.get(before)
-        if route is None:
-            return
-        moving = [one for one in route.envelopes if one.key.stream == stream]
-        target = self._routes.setdefault(after, Route())
-        for envelope in moving:
-            route.envelopes.remove(envelope)
-            target.envelopes.append(envelope)
-            envelope.move(after, broker)
-            if envelope.parked:  # what it was given last has no number among the new ones
-                for lane in self._parked:
-                    if lane.seen is not None and envelope in lane.seen:
-                        lane.seen[envelope] = None
-        for topic in (before, after):
-            if not self._routes[topic].envelopes:
-                del self._routes[topic]
 
     # --- who is on which lane -------------------------------------------------------------
 
@@ -155,12 +75,10 @@ class Lanes:
         stream: StreamKey | None = None,
     ) -> Envelope:
         """The envelope of a topic (without NUL) as a client wants it, to be added at once."""
-        route = self._routes.get(topic)
         key = EnvelopeKey(subscription.spelled, look, stream)
-        for envelope in route.envelopes if route is not None else ():
-            if envelope.key == key:
-                return envelope
-        return Envelope(topic, broker, subscription, secrets.randbits(_TOKEN_BITS), look, stream)
+        return self.routes.envelope(topic, key) or Envelope(
+            topic, broker, subscription, secrets.randbits(_TOKEN_BITS), look, stream
+        )
 
     def leave(self, member: Member) -> None:
         lane = member.lane
@@ -175,14 +93,12 @@ class Lanes:
             return
         lane = self._own_lane(member, now)
         for envelope in dict.fromkeys(new):
-            route = self._routes.setdefault(envelope.topic, Route())
-            if not envelope.is_carried:
-                route.envelopes.append(envelope)
+            last = self.routes.attach(envelope)
             if lane.seen is None:
                 envelope.lanes[lane] = None
             else:
                 envelope.parked += 1
-                lane.seen[envelope] = route.last
+                lane.seen[envelope] = last
             lane.envelopes[envelope] = None
             lane.digest ^= envelope.token
 
@@ -200,7 +116,7 @@ class Lanes:
                 del lane.seen[envelope]
             del lane.envelopes[envelope]
             lane.digest ^= envelope.token
-            self._prune(envelope)
+            self.routes.prune(envelope)
 
     def tidy(self, now: float) -> None:
         """Merge lanes that carry the same and have been quiet; does a bounded piece of it."""
@@ -244,7 +160,7 @@ class Lanes:
         for envelope in lane.envelopes if given is None else given:
             del envelope.lanes[lane]
             envelope.parked += 1
-            last = self._routes[envelope.topic].last if given is None else given[envelope]
+            last = self.routes.frame(envelope.topic) if given is None else given[envelope]
             lane.seen[envelope] = last
 
     def catch_up(self, member: Member, budget: int) -> Latest:
@@ -252,7 +168,7 @@ class Lanes:
 
         What does not fit comes next time, before what is given now. In bus order.
         """
-        return member.lane.catch_up(self._routes, budget)
+        return member.lane.catch_up(self.routes.frame, budget)
 
     def resume(self, member: Member, now: float) -> None:
         """Deliver to the client again: right after a `catch_up` that was complete."""
@@ -265,6 +181,15 @@ class Lanes:
             envelope.parked -= 1
             envelope.lanes[lane] = None
         self._touch(lane, now)
+
+    def move(self, before: bytes, after: bytes, stream: StreamKey, broker: str) -> None:
+        """Let a stream's clients have another adapter's topic (both without NUL) from now on;
+        between batches only."""
+        for envelope in self.routes.move(before, after, stream, broker):
+            if envelope.parked:  # what it was given last has no number among the new ones
+                for lane in self._parked:
+                    if lane.seen is not None and envelope in lane.seen:
+                        lane.seen[envelope] = None
 
     # --- lanes among themselves -------------------------------------------------------------
 
@@ -303,12 +228,4 @@ class Lanes:
         envelopes = list(lane.envelopes)
         lane.end()
         for envelope in envelopes:
-            self._prune(envelope)
-
-    def _prune(self, envelope: Envelope) -> None:
-        """Forget the route of an envelope that no lane carries."""
-        if not envelope.is_carried:
-            route = self._routes[envelope.topic]
-            route.envelopes.remove(envelope)
-            if not route.envelopes:
-                del self._routes[envelope.topic]
+            self.routes.prune(envelope)

@@ -75,7 +75,7 @@ class Freight(Struct, frozen=True, kw_only=True):
     """One connection. `unread` goes to the parser, `unsent` to the socket, both first of all."""
 
     id: str
-    #: Where it comes from, as the rules of admission count it; empty while that is not known.
+    #: Where it comes from, as the rules of admission count it; asked again with its handshake.
     address: str
     #: The messages that it may send at once, of its rate's burst.
     allowance: float

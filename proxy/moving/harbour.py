@@ -40,7 +40,7 @@ class Harbour:
         #: Topics (ending in NUL) that are held so that nobody's coming or going ends them.
         self.held: dict[bytes, None] = {}
         self._orders = orders
-        self.crossing.begin([*desk.lanes.newest(), *events], settled=True)
+        self.crossing.begin([*desk.lanes.routes.newest(), *events], settled=True)
 
     @property
     def event_topics(self) -> list[bytes]:

@@ -65,7 +65,7 @@ def unpack(
     desk.lanes.add(member, [held.envelope for held in helds], desk.clock.monotonic())
     for held in helds:
         if (last := crossing.last.get(held.topic[:-1])) is not None:
-            desk.lanes.seed(last)
+            desk.lanes.routes.seed(last)
     if conversation.conflated is None:
         desk.lanes.settle(member)
         return {}

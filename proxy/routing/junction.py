@@ -8,7 +8,6 @@ gets come here. What is decided is decided by `arbiter`, from what is looked at 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -24,11 +23,10 @@ from proxy.fanout.stream import Stream, StreamKey
 from proxy.routing.arbiter import Why
 from proxy.routing.demand import Demand
 from proxy.routing.feeds import Feeds
+from proxy.routing.reserve import Reserve
 
 logger = logging.getLogger(__name__)
 
-#: Ticks of a stand-in that are kept per topic while it is not clear whether it is needed.
-_KEPT: Final = 256
 #: A look at a stream's silence is due once in so many looks at everything.
 _SLICES: Final = 4
 _NAMED: Final = 10
@@ -54,6 +52,7 @@ class Junction:
         self._demand = demand
         self._feeds = feeds
         self._lanes = lanes
+        self._routes = lanes.routes
         self._calendar = calendar
         self._clock = clock
         self._streams: dict[StreamKey, Stream] = {}
@@ -62,9 +61,8 @@ class Junction:
         self._up: dict[str, bool] = {}
         #: Streams that wait for the first tick that may follow, by its topic.
         self._switching: dict[bytes, list[Stream]] = {}
-        #: The newest ticks that no client gets, and those kept while an adapter is away.
-        self._newest: dict[bytes, Frame] = {}
-        self._kept: dict[bytes, deque[Frame]] = {}
+        #: Ticks that no client gets; all of a stand-in's while an adapter is away.
+        self._reserve = Reserve()
         #: When the deadline of an adapter that went away ends.
         self._urgent_at: float | None = None
         self._turn = 0
@@ -97,7 +95,7 @@ class Junction:
             entries[:] = [entry for entry in entries if entry[0] is not stream]
             if not entries:
                 del self._by_topic[topic[:-1]]
-                self._newest.pop(topic[:-1], None)
+                self._reserve.forget(topic[:-1])
 
     def observe(self, listener: Callable[[Stream], None]) -> None:
         """Tell of every stream that another adapter feeds from now on."""
@@ -127,18 +125,13 @@ class Junction:
     def deliver(self, frames: list[Frame]) -> list[Frame]:
         """To whom they concern; returns what is nobody's tick."""
         if not self._streams:
-            return self._lanes.deliver(frames)
-        if self._kept:
-            for frame in frames:
-                kept = self._kept.get(frame.topic)
-                if kept is not None:
-                    kept.append(frame)
-        strays = (
-            self._deliver_and_switch(frames) if self._switching else self._lanes.deliver(frames)
-        )
+            return self._routes.deliver(frames)
+        self._reserve.came(frames)
+        deliver = self._deliver_and_switch if self._switching else self._routes.deliver
+        strays = deliver(frames)
         for frame in strays:
             if frame.kind == Kind.TICK and frame.topic in self._by_topic:
-                self._newest[frame.topic] = frame
+                self._reserve.strayed(frame)
         return strays
 
     def _deliver_and_switch(self, frames: list[Frame]) -> list[Frame]:
@@ -147,10 +140,10 @@ class Junction:
         for number, frame in enumerate(frames):
             for stream in list(self._switching.get(frame.topic, ())):
                 if self._joins(stream, frame):
-                    strays += self._lanes.deliver(frames[begin:number])
+                    strays += self._routes.deliver(frames[begin:number])
                     begin = number
                     self._switch(stream)
-        return strays + self._lanes.deliver(frames[begin:])
+        return strays + self._routes.deliver(frames[begin:])
 
     def answered(self, verdict: Accepted | Rejected) -> None:
         """An adapter answered a demand: before whoever waits for the answer is told."""
@@ -177,8 +170,7 @@ class Junction:
                 (stream.arbiter.up if changed[adapter.name] else stream.arbiter.down)(number, now)
                 if number == stream.carrying and not changed[adapter.name]:
                     for other in stream.asked - {number}:
-                        topic = stream.topics[other][:-1]
-                        self._kept.setdefault(topic, deque(maxlen=_KEPT))
+                        self._reserve.keep(stream.topics[other][:-1])
         if not all(changed.values()):
             self._urgent_at = now + self._settings.deadline_s
         self._look_at_all(now)
@@ -191,7 +183,7 @@ class Junction:
         if self._urgent_at is not None and now >= self._urgent_at:
             self._urgent_at = None
             self._look_at_all(now)
-            self._kept.clear()
+            self._reserve.clear()
             return
         self._turn = (self._turn + 1) % _SLICES
         for stream in list(self._streams.values())[self._turn :: _SLICES]:
@@ -242,20 +234,20 @@ class Junction:
         """At once with what is known of the new one, else with its first tick that may follow."""
         topic = stream.next_topic[:-1]
         self._switching.setdefault(topic, []).append(stream)
-        if self._lanes.frame(stream.topic[:-1]) is None:
+        if self._routes.frame(stream.topic[:-1]) is None:
             self._switch(stream)
-        known = list(self._kept.get(topic, ()))
+        known = self._reserve.kept(topic)
         if not known and (newest := self._newest_of(topic)) is not None:
-            known = [newest]
+            known = (newest,)
         for number, frame in enumerate(known):
             if not stream.is_switching or self._joins(stream, frame):
                 if stream.is_switching:
                     self._switch(stream)
-                self._lanes.give(known[number:], stream.key)
+                self._routes.give(known[number:], stream.key)
                 return
 
     def _joins(self, stream: Stream, frame: Frame) -> bool:
-        last = self._lanes.frame(stream.topic[:-1])
+        last = self._routes.frame(stream.topic[:-1])
         joins = stream.joins(frame, last, self._clock.monotonic())
         if joins is None:
             self.unaligned_total += 1
@@ -279,7 +271,7 @@ class Junction:
                     del self._switching[topic[:-1]]
 
     def _newest_of(self, topic: bytes) -> Frame | None:
-        carried, stray = self._lanes.frame(topic), self._newest.get(topic)
+        carried, stray = self._routes.frame(topic), self._reserve.newest(topic)
         if carried is None or stray is None:
             return carried or stray
         return max(carried, stray, key=lambda frame: frame.received_ns)

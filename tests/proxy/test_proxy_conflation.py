@@ -18,7 +18,7 @@ SYMBOLS = ("A", "B", "C")
 def tick(proxy, number, symbol="A"):
     payload = b'{"symbol":"%b","exchange":"NSE","ltp":%d}' % (symbol.encode(), number)
     topic = f"ZERODHA_NSE_{symbol}_LTP".encode()
-    proxy.desk.lanes.deliver([Frame(topic, Kind.TICK, 0, 1, number, number, payload)])
+    proxy.desk.lanes.routes.deliver([Frame(topic, Kind.TICK, 0, 1, number, number, payload)])
 
 
 def slow_client(proxy, budget=10**6):

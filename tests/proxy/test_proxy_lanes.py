@@ -164,7 +164,7 @@ class LanesMachine(RuleBasedStateMachine):
                 for one in held:
                     if one.symbol == symbol and one.mode == mode:
                         self.moved(member, one, (self.number, one.spelled.symbol, int(mode)))
-        strays = self.lanes.deliver(frames)
+        strays = self.lanes.routes.deliver(frames)
         wanted = {topic_of(one) for held in self.held.values() for one in held}
         assert strays == [one for one in frames if one.topic not in wanted]
 
@@ -209,7 +209,9 @@ class LanesMachine(RuleBasedStateMachine):
             assert lane.seen is None or set(lane.seen) == set(lane.envelopes)
             assert lane.digest == digest
             assert not lane.parts
-        routed = {envelope for route in lanes._routes.values() for envelope in route.envelopes}
+        routed = {
+            envelope for route in lanes.routes._routes.values() for envelope in route.envelopes
+        }
         for envelope in routed:
             assert envelope.parked == sum(
                 envelope in lane.envelopes for lane in every if lane.seen is not None
@@ -261,5 +263,5 @@ def test_lane_shares_one_joined_buffer():
     chunks = []
     for member in members:
         member.write = lambda data, _: chunks.append(data)
-    lanes.deliver([frame(b"Z_NSE_A_LTP", 1), frame(b"Z_NSE_B_LTP", 2)])
+    lanes.routes.deliver([frame(b"Z_NSE_A_LTP", 1), frame(b"Z_NSE_B_LTP", 2)])
     assert chunks[0] is chunks[1]

@@ -51,7 +51,7 @@ def test_a_conflated_client_stays_so_gets_what_is_latest_and_recovers(moving):
             sent = await fall_behind(bench, slow, lambda one: one.conflating)
             bench.adapter.tick("B", ltp=1)  # which it has never had
             bench.adapter.tick("A", ltp=sent + 1)
-            await bench.until(lambda: bench.service._desk.lanes.last(b"ZERODHA_NSE_B_LTP"))
+            await bench.until(lambda: bench.service._desk.lanes.routes.last(b"ZERODHA_NSE_B_LTP"))
             before = bench.service.clients()[0][0]
             assert (await new.take_over())["handover_moved"] == 1
             [status] = new.service.clients()[0]

@@ -145,7 +145,9 @@ def test_clients_of_one_look_share_a_lane_and_of_two_do_not(pure_proxy):
     proxy.desk.lanes.tidy(proxy.clock.now)
     assert proxy.desk.lanes.count == 3
     payload = b'{"symbol":"SBIN","exchange":"NSE","ltp":1.5}'
-    proxy.desk.lanes.deliver([Frame(b"ZERODHA_NSE_SBIN_LTP", Kind.TICK, 0, 1, 1, 0, payload)])
+    proxy.desk.lanes.routes.deliver(
+        [Frame(b"ZERODHA_NSE_SBIN_LTP", Kind.TICK, 0, 1, 1, 0, payload)]
+    )
     (plain,), (same,), (flat,), _, (packed,) = (inbox.take() for _, inbox in clients)
     assert plain == same == packed
     assert flat == plain | {"ltp": 1.5}

@@ -20,7 +20,7 @@ def say(session, **request):
 
 def tick(proxy, topic=SBIN, **data):
     payload = json.dumps({"symbol": "SBIN", "exchange": "NSE", **data}, separators=(",", ":"))
-    return proxy.desk.lanes.deliver(
+    return proxy.desk.lanes.routes.deliver(
         [Frame(topic.encode(), Kind.TICK, 0, 1, 1, 0, payload.encode())]
     )
 

@@ -13,7 +13,7 @@ SBIN = "ZERODHA_NSE_SBIN_LTP"
 def tick(proxy, number, symbol="SBIN"):
     payload = b'{"symbol":"%b","exchange":"NSE","ltp":%d}' % (symbol.encode(), number)
     topic = SBIN.replace("SBIN", symbol).encode()
-    proxy.desk.lanes.deliver([Frame(topic, Kind.TICK, 0, 1, number, number, payload)])
+    proxy.desk.lanes.routes.deliver([Frame(topic, Kind.TICK, 0, 1, number, number, payload)])
 
 
 def holder(proxy, symbol="SBIN"):
