@@ -198,6 +198,20 @@ _BRIDGE: Final = (
            roles=_B),
 )  # fmt: skip
 
+_O: Final[tuple[Role, ...]] = ("openalgo-bus",)
+_OPENALGO: Final = (
+    Metric("openalgo_bus_listening", "gauge", "1 while OpenAlgo's processes can reach it; 0 while "
+           "another program has the address.", level("listening"), roles=_O),
+    Metric("openalgo_bus_invalidations_total", "counter", "Changes of users that OpenAlgo told.",
+           total("invalidations_total"), roles=_O),
+    Metric("openalgo_bus_orders_total", "counter", "OpenAlgo's order updates that were told to "
+           "our processes.", total("orders_relayed_total"), roles=_O),
+    Metric("openalgo_bus_malformed_total", "counter", "Messages of OpenAlgo that were none that "
+           "is known.", total("malformed_total"), roles=_O),
+    Metric("openalgo_bus_unheard_total", "counter", "Events that were told to nobody: too many "
+           "within the first second.", total("unheard_total"), roles=_O),
+)  # fmt: skip
+
 _M: Final[tuple[Role, ...]] = ("marketdata",)
 _R: Final[tuple[Role, ...]] = ("recorder",)
 _OTHERS: Final = (
@@ -242,7 +256,7 @@ _OTHERS: Final = (
            roles=("console",)),
 )  # fmt: skip
 
-METRICS: Final = (*_PROCESSES, *_TICKS, *_ADAPTERS, *_PROXY, *_OTHERS, *_BRIDGE)
+METRICS: Final = (*_PROCESSES, *_TICKS, *_ADAPTERS, *_PROXY, *_OPENALGO, *_OTHERS, *_BRIDGE)
 
 
 class SystemMetric(NamedTuple):

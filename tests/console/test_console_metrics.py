@@ -124,6 +124,22 @@ def test_figures_of_one_name_in_two_roles_are_kept_apart():
     assert value(reply, "clients", process="sim", role="simulator") is None
 
 
+def test_what_openalgo_s_bus_counts_has_a_metric_each():
+    counts = {
+        "invalidations_total": 2, "orders_relayed_total": 3,
+        "malformed_total": 4, "unheard_total": 5,
+    }  # fmt: skip
+    labels = {"process": "openalgo-bus", "role": "openalgo-bus"}
+    bus = process("openalgo-bus", "openalgo-bus", stats={"listening": False}, totals=Totals(counts))
+    reply = status(bus)
+    assert value(reply, "openalgo_bus_listening", **labels) == 0
+    assert value(reply, "openalgo_bus_invalidations_total", **labels) == 2
+    assert value(reply, "openalgo_bus_orders_total", **labels) == 3
+    assert value(reply, "openalgo_bus_malformed_total", **labels) == 4
+    assert value(reply, "openalgo_bus_unheard_total", **labels) == 5
+    assert value(reply, "client_malformed_total", **labels) is None
+
+
 def test_reasons_become_labels():
     counts = {"quarantined_total": 3, "quarantined_bad_price": 2, "quarantined_bad_book": 1}
     reply = status(process(totals=Totals(counts)))

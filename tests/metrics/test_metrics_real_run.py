@@ -42,6 +42,14 @@ WITHOUT_DATA = {
         ("bridge_up", "bridged_total", "bridge_lost_total", "bridge_queue_bytes", "bridge_sites"),
         "no NATS here",
     ),
+    **dict.fromkeys(
+        (
+            *("openalgo_bus_listening", "openalgo_bus_invalidations_total"),
+            *("openalgo_bus_orders_total", "openalgo_bus_malformed_total"),
+            "openalgo_bus_unheard_total",
+        ),
+        "no OpenAlgo here",
+    ),
     "marketdata_held_back_total": "no value here is held back",
     "Exchange to adapter": "the simulated market's time is not now",
     "Processes that are not running": "all are",
