@@ -7,8 +7,10 @@ from adapters.errors import UnknownBrokerError
 from adapters.runner import AdapterService
 from adapters.source import Source
 from adapters.source_runner import SourceService
+from bus.control.bootstrap import Bootstrap
 from bus.control.exits import Exit
-from bus.control.process import Bootstrap, ExitError, Host, Service, run
+from bus.control.process import run
+from bus.control.service import ExitError, Host, Service
 from bus.settings import AdapterBootstrap
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bus.control.exits import Exit
-from bus.control.process import ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.errors import LaneError
 from bus.lane.writing import lane_for
 from bus.publisher import Publisher

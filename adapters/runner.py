@@ -40,7 +40,7 @@ from bus import events
 from bus.backoff import Backoff
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry, Stats
-from bus.control.process import ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.events import BrokerState, Event, encode_event
 from bus.market.hours import Calendar
 from bus.measuring.latency import Latency
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class AdapterService:
-    """One broker account on the bus (`bus.control.process.Service`)."""
+    """One broker account on the bus (`bus.control.service.Service`)."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class AdapterService:
         self._orders = OrderDesk(self._names)
         self._keeper = self._make_keeper(Path(boot.state) if boot.state else None)
 
-    # --- bus.process.Service --------------------------------------------------------------
+    # --- bus.control.service.Service ----------------------------------------------------------
 
     @property
     def ready(self) -> bool:
@@ -164,7 +164,7 @@ class AdapterService:
         """An adapter follows nobody."""
 
     def renew(self, credentials: Mapping[str, Secret]) -> None:
-        """Go on with new credentials (`bus.control.process.TakesCredentials`)."""
+        """Go on with new credentials (`bus.control.service.TakesCredentials`)."""
         before = self._connections.account
         account = Account(credentials=dict(credentials), url=before.url)
         if account == before and self.ready:

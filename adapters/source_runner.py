@@ -17,7 +17,7 @@ from adapters.source import Driver, Source
 from bus.clock import Clock
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry, Stats
-from bus.control.process import ExitError, Host, Steerable
+from bus.control.service import ExitError, Host, Steerable
 from bus.errors import ControlError
 from bus.events import BrokerState, Event, Rejected, encode_event
 from bus.measuring.rate import Rate
@@ -52,7 +52,7 @@ class SourceService:
         except AdapterError as error:
             raise ExitError(Exit.CONFIGURATION, str(error)) from None
 
-    # --- bus.process.Service --------------------------------------------------------------
+    # --- bus.control.service.Service ----------------------------------------------------------
 
     @property
     def ready(self) -> bool:
@@ -108,7 +108,7 @@ class SourceService:
         """An adapter follows nobody."""
 
     def renew(self, credentials: Mapping[str, Secret]) -> None:
-        """Go on with new credentials (`bus.control.process.TakesCredentials`)."""
+        """Go on with new credentials (`bus.control.service.TakesCredentials`)."""
         if missing := self._source.missing(credentials):
             logger.warning("new credentials are not used: no %s", " and ".join(missing))
             return
@@ -116,7 +116,7 @@ class SourceService:
         self._driver.renew()
 
     def steer(self, action: str, value: str) -> None:
-        """Do what somebody asks for (`bus.control.process.Steerable`), if the source can."""
+        """Do what somebody asks for (`bus.control.service.Steerable`), if the source can."""
         if not isinstance(self._driver, Steerable):
             raise ControlError(f"{self._source.title} cannot be steered")
         self._driver.steer(action, value)

@@ -12,6 +12,7 @@ import msgspec
 import zmq
 from children import START_S, Child
 
+from bus.control.bootstrap import Bootstrap
 from bus.control.channel import ControlServer
 from bus.control.messages import (
     Acknowledge,
@@ -22,8 +23,8 @@ from bus.control.messages import (
     PublisherEntry,
     Stats,
 )
-from bus.control.process import Bootstrap, Role
 from bus.secret import Secret, encode_secret
+from bus.settings import Role
 
 _PACKAGES: Final[dict[Role, str]] = {"proxy": "proxy", "recorder": "recording"}
 

@@ -24,7 +24,7 @@ import zmq
 
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.frames import Frame, Kind
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings

@@ -17,8 +17,9 @@ from bridge.outbox import Message
 from bridge.sender import Sender
 from bridge.stamps import message_id
 from bridge.subjects import Subjects
+from bus.control.bootstrap import Bootstrap
 from bus.control.messages import PublisherEntry, Stats
-from bus.control.process import Bootstrap, Host
+from bus.control.service import Host
 from bus.errors import TopicError
 from bus.events import Accepted, BrokerState, Event, OrderUpdate, Rejected, decode_event
 from bus.frames import Frame, Kind
@@ -38,7 +39,7 @@ _READER: Final = "nats"
 
 
 class BridgeService:
-    """Implements `bus.control.process.Service`. Made inside a running event loop."""
+    """Implements `bus.control.service.Service`. Made inside a running event loop."""
 
     def __init__(self, host: Host, settings: NatsSettings) -> None:
         self._host = host

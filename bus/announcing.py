@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.events import Event, encode_event
 from bus.publisher import Publisher
 

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bus.control.exits import Exit
-from bus.control.process import ExitError
+from bus.control.service import ExitError
 
 
 class InOurLoop(uvicorn.Server):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bus.control.process import Bootstrap, Host, run
+from bus.control.bootstrap import Bootstrap
+from bus.control.process import run
+from bus.control.service import Host
 from bus.settings import ConsoleBootstrap
 from console.service import ConsoleService
 

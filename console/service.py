@@ -23,7 +23,7 @@ from bus.control.messages import (
     StatusReply,
     StatusRequest,
 )
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.errors import StreamError, UnreachableError
 from bus.settings import ConsoleBootstrap
 from console.admission import Admission
@@ -52,7 +52,7 @@ _LOOPBACK: Final = ("127.0.0.0/8", "::1")
 
 
 class ConsoleService:
-    """Implements `bus.control.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.service.Service`. Made inside a running event loop.
 
     Raises:
         ExitError: what knows the users cannot be used.

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from bus.access import AccessSettings
 from bus.control.exits import Exit
 from bus.control.messages import Stats
-from bus.control.process import ExitError, Host
+from bus.control.service import ExitError, Host
 from identity.authority import Authority, Identity, IdentityError
 from identity.chain import Chain
 from identity.keys import KeyStore

@@ -17,8 +17,10 @@ from bus import sockets
 from bus.access import OpenAlgoSettings
 from bus.announcing import Announcer
 from bus.classic import INVALIDATE, ORDERS, invalidated_user, updated_order
+from bus.control.bootstrap import Bootstrap
 from bus.control.messages import PublisherEntry, Stats
-from bus.control.process import Bootstrap, Host, run
+from bus.control.process import run
+from bus.control.service import Host
 from bus.drain import Drain
 from bus.events import RelayedOrder, UsersChanged
 
@@ -29,7 +31,7 @@ _RETRY_S: Final = 0.5
 
 
 class OpenAlgoBus:
-    """Implements `bus.control.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.service.Service`. Made inside a running event loop.
 
     An address that somebody else has bound (OpenAlgo's own proxy) is no failure: who needs to
     know of users looks at the database in any case. It is taken as soon as it is free.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bus.control.messages import Stats
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.market.instruments import Contracts
 from bus.settings import MarketDataBootstrap
 from marketdata.announcing import Announcer, event_of

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from bus.control.bootstrap import Bootstrap
 from bus.control.messages import HandOver, PublisherEntry, Stats
-from bus.control.process import Bootstrap, Host
+from bus.control.service import Host
 from bus.events import Accepted, BrokerState, Rejected, decode_event
 from bus.frames import Frame, Kind
 from bus.market.hours import Calendar
@@ -56,7 +57,7 @@ _TURN: Final = 200
 
 
 class MarketDataService:
-    """Implements `bus.control.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.service.Service`. Made inside a running event loop.
 
     Raises:
         ExitError: what knows the users cannot be used.

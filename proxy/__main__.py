@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from bus.control.process import Bootstrap, Host, run
+from bus.control.bootstrap import Bootstrap
+from bus.control.process import run
+from bus.control.service import Host
 from bus.settings import ProxyBootstrap
 from proxy.service import ProxyService
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from bus.control.messages import ClientStatus, HandOver, PublisherEntry, Stats
-from bus.control.process import CLIENTS_TOLD, Host
+from bus.control.service import CLIENTS_TOLD, Host
 from bus.events import (
     Accepted,
     BrokerState,
@@ -52,7 +52,7 @@ _STATS_FILE_EVERY_S: Final = 10
 
 
 class ProxyService:
-    """Implements `bus.control.process.Service`. Made inside a running event loop.
+    """Implements `bus.control.service.Service`. Made inside a running event loop.
 
     Raises:
         ExitError: what knows the users cannot be used.

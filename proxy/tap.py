@@ -12,9 +12,11 @@ import logging
 import zmq
 
 from bus import sockets
+from bus.control.bootstrap import Bootstrap
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry, Stats
-from bus.control.process import Bootstrap, ExitError, Host, run
+from bus.control.process import run
+from bus.control.service import ExitError, Host
 from bus.frames import Frame, Kind
 from bus.measuring.flow import Flow
 from bus.measuring.latency import Latency
@@ -25,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class TapService:
-    """Implements `bus.control.process.Service`. Made inside a running event loop."""
+    """Implements `bus.control.service.Service`. Made inside a running event loop."""
 
     def __init__(self, host: Host, settings: TapSettings) -> None:
         self._settings = settings

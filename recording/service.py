@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from bus.control.bootstrap import Bootstrap
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry, Stats
-from bus.control.process import Bootstrap, ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.errors import TopicError
 from bus.frames import Frame, Kind
 from bus.measuring.flow import Flow
@@ -38,7 +39,7 @@ _BUS_LOSS_S: Final = 1.0
 
 
 class RecorderService:
-    """Implements `bus.control.process.Service`. Made inside a running event loop."""
+    """Implements `bus.control.service.Service`. Made inside a running event loop."""
 
     def __init__(self, host: Host, settings: RecorderSettings) -> None:
         self._host = host

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bus.control.bootstrap import Bootstrap
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry, Stats
-from bus.control.process import Bootstrap, ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.settings import SimulatorSettings
 from simulators.errors import SimulatorError
 from simulators.server import SimulatorServer
@@ -12,7 +13,7 @@ from simulators.settings import HOST
 
 
 class SimulatorService:
-    """Implements `bus.control.process.Service`."""
+    """Implements `bus.control.service.Service`."""
 
     def __init__(self, _host: Host, boot: Bootstrap) -> None:
         self._settings = boot.settings_as(SimulatorSettings)

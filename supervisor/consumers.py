@@ -1,6 +1,6 @@
 """The processes that read the bus beside the proxy: which there are, and what each is told.
 
-A further one is a package with a `bus.control.process.Service`, a section of the configuration, a
+A further one is a package with a `bus.control.service.Service`, a section of the configuration, a
 `Role`, and a line here; everything else (names, order, restarts, status) follows.
 """
 

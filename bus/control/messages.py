@@ -68,7 +68,7 @@ class Heartbeat(Struct, frozen=True, tag=True):
     ready: bool
     stats: Stats
     latency: Latency | None = None
-    #: Parts of that way, or what lies before it, by name (`bus.control.process.HasLegs`).
+    #: Parts of that way, or what lies before it, by name (`bus.control.service.HasLegs`).
     legs: dict[str, Latency] = {}
 
 

@@ -12,8 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from bus.control.bootstrap import Bootstrap
 from bus.control.messages import PublisherEntry, Stats, StatusReply, StatusRequest
-from bus.control.process import Bootstrap, Host
+from bus.control.service import Host
 from bus.settings import MetricsBootstrap
 from console.asking import Supervisor
 from console.metrics.exporter import Exporter
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class MetricsService:
-    """Implements `bus.control.process.Service`. Made inside a running event loop."""
+    """Implements `bus.control.service.Service`. Made inside a running event loop."""
 
     def __init__(self, host: Host, boot: MetricsBootstrap) -> None:
         self._host = host

@@ -12,7 +12,7 @@ from typing import Final
 
 from bus.control.exits import Exit
 from bus.control.messages import Stats
-from bus.control.process import ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.moving.link import close_all
 from bus.moving.meeting import Meeting
 from marketdata.moving.dock import Dock, until

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, TypeVar
 
 from bus.control.messages import Stats
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.moving.link import Link
 from bus.moving.meeting import call
 from marketdata.moving.dock import Dock, until

@@ -25,7 +25,7 @@ from websockets.server import ServerProtocol
 
 from bus.access import LimitSettings
 from bus.control.exits import Exit
-from bus.control.process import ExitError
+from bus.control.service import ExitError
 from proxy.clients.client import CLOSE_TIMEOUT_S, Client
 from proxy.desk import Desk
 from proxy.entrance.door import Door

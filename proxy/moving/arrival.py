@@ -16,7 +16,7 @@ import msgspec
 
 from bus.control.exits import Exit
 from bus.control.messages import Stats
-from bus.control.process import ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.events import Accepted, Rejected, decode_event
 from bus.frames import Frame, Kind
 from bus.moving.link import close_all

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from bus.control.messages import Stats
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.events import encode_event
 from bus.frames import Frame
 from proxy.entrance.server import let_go

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from bus.control.bootstrap import Bootstrap
 from bus.control.messages import Heartbeat, Hello, ProcessStatus, PublisherEntry, Stats
-from bus.control.process import Bootstrap
 from bus.measuring.latency import Latency
 from bus.secret import Secret, encode_secret
 from bus.settings import MarketDataBootstrap, ProxyBootstrap, Role, TakeOver

@@ -22,7 +22,7 @@ import msgspec
 
 from bus.backoff import Backoff
 from bus.clock import Clock
-from bus.control.process import Bootstrap
+from bus.control.bootstrap import Bootstrap
 from supervisor.processes.births import (
     Born,
     Exited,

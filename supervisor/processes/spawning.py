@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final, Protocol
 
-from bus.control.process import Bootstrap
+from bus.control.bootstrap import Bootstrap
 from supervisor.processes.handles import Child, Handle
 from supervisor.processes.logfiles import rotate
 

@@ -14,7 +14,7 @@ from adapters.runner import AdapterService
 from bus.clock import SystemClock
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry
-from bus.control.process import ExitError, Host, TakesCredentials
+from bus.control.service import ExitError, Host, TakesCredentials
 from bus.events import Accepted, BrokerState, OrderUpdate, Rejected, decode_event
 from bus.frames import OWN_CLOCK, Kind
 from bus.secret import Secret

@@ -17,7 +17,7 @@ from bus import frames
 from bus.clock import SystemClock
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry
-from bus.control.process import ExitError, Host, TakesCredentials
+from bus.control.service import ExitError, Host, TakesCredentials
 from bus.events import Accepted, BrokerState, EndOfStream, Rejected, decode_event
 from bus.frames import Kind
 from bus.publisher import Publisher

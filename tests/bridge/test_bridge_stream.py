@@ -23,7 +23,7 @@ from bridge.link import Login, connected
 from bridge.subjects import Subjects
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.frames import Frame, Kind
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings, MirrorSettings, NatsSettings

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from bus.control.process import Bootstrap
+from bus.control.bootstrap import Bootstrap
 from bus.secret import Secret, decode_secret, encode_secret
 from bus.settings import AdapterSettings
 

@@ -13,7 +13,7 @@ from bus.access import OpenAlgoSettings
 from bus.classic import announce, invalidation, updated_order
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.events import RelayedOrder, UsersChanged, decode_event
 from bus.secret import Secret
 from bus.subscriber import Subscriber

@@ -12,7 +12,7 @@ from adapters import registry
 from adapters.runner import AdapterService
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.events import Accepted, decode_event
 from bus.frames import Kind
 from bus.secret import Secret

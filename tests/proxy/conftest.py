@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from bus.access import AccessSettings
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.events import Accepted, BrokerState, Rejected, encode_event
 from bus.market.hours import Calendar
 from bus.publisher import Publisher

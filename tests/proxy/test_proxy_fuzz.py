@@ -24,9 +24,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from bus.access import AccessSettings, LimitSettings, RoleSettings
+from bus.control.bootstrap import Bootstrap
 from bus.control.channel import ControlServer
 from bus.control.messages import Acknowledge, Directory, Heartbeat, Hello, PublisherEntry
-from bus.control.process import Bootstrap
 from bus.events import Accepted, encode_event
 from bus.publisher import Publisher
 from bus.secret import Secret, encode_secret

@@ -13,10 +13,10 @@ import pytest
 import zmq
 from websockets.asyncio.client import connect
 
+from bus.control.bootstrap import Bootstrap
 from bus.control.channel import ControlServer
 from bus.control.exits import Exit
 from bus.control.messages import Acknowledge, Heartbeat, Hello
-from bus.control.process import Bootstrap
 from bus.secret import Secret, encode_secret
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
 from identity.keys import KeyStore

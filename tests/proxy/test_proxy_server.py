@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from bus.control.exits import Exit
-from bus.control.process import ExitError
+from bus.control.service import ExitError
 from bus.topics import Mode
 
 PING = {"action": "ping"}

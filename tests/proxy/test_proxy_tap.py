@@ -12,7 +12,7 @@ import zmq.asyncio
 from bus.clock import SystemClock
 from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry
-from bus.control.process import ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.events import BrokerState, encode_event
 from bus.publisher import Publisher
 from bus.secret import Secret

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from bus.access import AccessSettings, LimitSettings
 from bus.control.exits import Exit
-from bus.control.process import ExitError
+from bus.control.service import ExitError
 from proxy.entrance.tls import Certificate, TlsError
 
 PING = {"action": "ping"}

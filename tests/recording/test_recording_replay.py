@@ -13,7 +13,7 @@ from adapters.registry import find_any
 from adapters.source_runner import SourceService
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
-from bus.control.process import ExitError, Host
+from bus.control.service import ExitError, Host
 from bus.errors import ControlError
 from bus.events import Accepted, BrokerState, Rejected, decode_event
 from bus.frames import Kind

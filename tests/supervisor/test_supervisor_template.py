@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from bus.clock import SystemClock
-from bus.control.process import Bootstrap
+from bus.control.bootstrap import Bootstrap
 from bus.secret import Secret
 from supervisor.processes.births import Born, Exited, FromTemplate, Lines, Preload, encode
 from supervisor.processes.handles import UNKNOWN_EXIT, Child, Forked

@@ -4,7 +4,7 @@ import msgspec
 
 from bus.clock import SystemClock
 from bus.control.messages import HandOver
-from bus.control.process import Host
+from bus.control.service import Host
 from bus.settings import ProxyBootstrap, TakeOver
 from proxy.service import ProxyService
 
