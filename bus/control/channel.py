@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -54,15 +54,29 @@ class Sealer(Generic[M]):
         return hmac.digest(self._key, body, hashlib.sha256)
 
 
-class _Malformed:
-    """Counts bad messages and logs the first of each kind."""
+class _Inbox(Generic[M]):
+    """Opens what a socket brought; counts what does not open and logs the first of each kind."""
 
-    def __init__(self) -> None:
-        self.total = 0
+    def __init__(self, sealer: Sealer[M], parts: int) -> None:
+        self.malformed_total = 0
+        self._sealer = sealer
+        self._parts = parts
         self._seen: set[str] = set()
 
-    def note(self, error: ControlError) -> None:
-        self.total += 1
+    def opened(self, batch: list[list[bytes]]) -> Iterator[tuple[list[bytes], M]]:
+        """The envelope and the message of each that is one; the message is the last part."""
+        for parts in batch:
+            try:
+                if len(parts) != self._parts:
+                    raise ControlError(f"{len(parts)} parts")
+                message = self._sealer.open(parts[-1])
+            except ControlError as error:
+                self._note(error)
+                continue
+            yield parts[:-1], message
+
+    def _note(self, error: ControlError) -> None:
+        self.malformed_total += 1
         text = str(error)
         if text not in self._seen and len(self._seen) < 100:
             self._seen.add(text)
@@ -82,7 +96,7 @@ class ControlServer:
     ) -> None:
         self._sealer: Sealer[FromProcess] = Sealer(secret, FromProcess)
         self._on_message = on_message
-        self._malformed = _Malformed()
+        self._inbox = _Inbox(self._sealer, parts=2)
         self._socket = sockets.router(context)
         self._socket.bind(endpoint)
         self.endpoint = sockets.bound_endpoint(self._socket)
@@ -90,7 +104,7 @@ class ControlServer:
 
     @property
     def malformed_total(self) -> int:
-        return self._malformed.total
+        return self._inbox.malformed_total
 
     def send(self, identity: bytes, message: ToProcess) -> bool:
         """Whether the process was there to be sent to."""
@@ -107,15 +121,8 @@ class ControlServer:
         self._socket.close()
 
     def _received(self, batch: list[list[bytes]]) -> None:
-        for parts in batch:
-            try:
-                if len(parts) != 2:
-                    raise ControlError(f"{len(parts)} parts")
-                message = self._sealer.open(parts[1])
-            except ControlError as error:
-                self._malformed.note(error)
-                continue
-            self._on_message(parts[0], message)
+        for (identity,), message in self._inbox.opened(batch):
+            self._on_message(identity, message)
 
 
 class ControlClient:
@@ -132,7 +139,7 @@ class ControlClient:
     ) -> None:
         self._sealer: Sealer[ToProcess] = Sealer(secret, ToProcess)
         self._on_message = on_message
-        self._malformed = _Malformed()
+        self._inbox = _Inbox(self._sealer, parts=1)
         self._socket = sockets.dealer(context, identity.encode())
         self._socket.connect(endpoint)
         self._drain = Drain(self._socket, self._socket.recv_multipart, self._received)
@@ -149,12 +156,7 @@ class ControlClient:
         self._socket.close()
 
     def _received(self, batch: list[list[bytes]]) -> None:
-        for parts in batch:
-            try:
-                message = self._sealer.open(parts[-1])
-            except ControlError as error:
-                self._malformed.note(error)
-                continue
+        for _, message in self._inbox.opened(batch):
             self._on_message(message)
 
 
@@ -170,7 +172,7 @@ class CommandServer:
     ) -> None:
         self._sealer: Sealer[Request] = Sealer(secret, Request)
         self._on_request = on_request
-        self._malformed = _Malformed()
+        self._inbox = _Inbox(self._sealer, parts=3)
         # A ROUTER answers REQ sockets in any order, so that a long restart holds up nobody.
         self._socket = sockets.router(context)
         self._socket.bind(sockets.LOOPBACK_ANY_PORT)
@@ -179,22 +181,15 @@ class CommandServer:
 
     @property
     def malformed_total(self) -> int:
-        return self._malformed.total
+        return self._inbox.malformed_total
 
     def close(self) -> None:
         self._drain.close()
         self._socket.close()
 
     def _received(self, batch: list[list[bytes]]) -> None:
-        for parts in batch:
-            try:
-                if len(parts) != 3:
-                    raise ControlError(f"{len(parts)} parts")
-                request = self._sealer.open(parts[2])
-            except ControlError as error:
-                self._malformed.note(error)
-                continue
-            self._on_request(request, self._replier(parts[:2]))
+        for envelope, request in self._inbox.opened(batch):
+            self._on_request(request, self._replier(envelope))
 
     def _replier(self, envelope: list[bytes]) -> Callable[[Reply], None]:
         def reply(message: Reply) -> None:

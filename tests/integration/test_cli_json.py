@@ -3,17 +3,9 @@
 import json
 
 import pytest
+from system import MARKET
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
-
-MARKET = """
-[simulators.market]
-broker = "zerodha"
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "k", access_token = "t" }
-"""
 
 
 def test_a_day_of_a_program(system):

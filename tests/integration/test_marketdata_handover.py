@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from system import MARKET
 from websockets.exceptions import ConnectionClosed
 
 pytestmark = [
@@ -25,20 +26,14 @@ pytestmark = [
 ]
 
 RESTARTS = int(os.environ.get("OPENALGO_STREAM_TEST_RESTARTS", "2"))
-CONFIG = """
-[simulators.market]
-broker = "zerodha"
-rate = 400
-
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "made-up", access_token = "made-up" }
-
+CONFIG = (
+    MARKET
+    + """
 [limits]
 messages_per_s = 1000
 message_burst = 1000
 """
+)
 SHARE = {"symbol": "RELIANCE", "exchange": "NSE"}
 BUY = SHARE | {"quantity": 1, "product": "CNC", "action": "BUY"}
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from system import MARKET
 
 from marketdata.client import ClientError, MarketDataClient, RefusedError, UnreachableError
 
@@ -13,16 +14,6 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
 PAGE = Path(__file__).parents[2] / "docs" / "market-data-service.md"
 ADDRESS = "http://127.0.0.1:8766"
-CONFIG = """
-[simulators.market]
-broker = "zerodha"
-rate = 400
-
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "made-up", access_token = "made-up" }
-"""
 SHARE = ("RELIANCE", "NSE")
 
 
@@ -46,7 +37,7 @@ def shape(value):
 
 
 def test_the_page_and_the_client_on_a_running_system(system):
-    one = system(CONFIG).up()
+    one = system(MARKET).up()
     shown = list(examples())
     assert len(shown) == 4
     key = one.key("reader")

@@ -6,22 +6,17 @@ import signal
 import time
 
 import pytest
+from system import MARKET
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
-CONFIG = """
-[simulators.market]
-broker = "zerodha"
-rate = 400
-
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "made-up", access_token = "made-up" }
-
+CONFIG = (
+    MARKET
+    + """
 [sandbox]
 starting_capital = 1000000
 """
+)
 SHARE = {"symbol": "RELIANCE", "exchange": "NSE"}
 ORDER = SHARE | {"quantity": 10, "product": "CNC", "action": "BUY"}
 

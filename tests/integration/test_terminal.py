@@ -2,18 +2,10 @@
 
 import pytest
 import terminal
+from system import MARKET
 from terminal import Terminal
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
-
-MARKET = """
-[simulators.market]
-broker = "zerodha"
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "k", access_token = "t" }
-"""
 
 
 @pytest.fixture

@@ -7,24 +7,19 @@ import signal
 
 import pytest
 import zmq
+from system import MARKET
 from websockets.protocol import State
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
-CONFIG = """
-[simulators.market]
-broker = "zerodha"
-rate = 500
-
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "k", access_token = "t" }
-
+CONFIG = (
+    MARKET
+    + """
 [tap]
 enabled = true
 port = 0
 """
+)
 SUBSCRIBE = json.dumps({"action": "subscribe", "symbols": ["RELIANCE", "SBIN"], "mode": 1})
 
 

@@ -13,25 +13,16 @@ from pathlib import Path
 
 import node_env
 import pytest
+from system import MARKET
 
 pytestmark = [pytest.mark.peer, pytest.mark.process, pytest.mark.timeout(240)]
 
 HERE = Path(__file__).parent
-CONFIG = """
-[simulators.market]
-broker = "zerodha"
-rate = 500
-
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "k", access_token = "t" }
-"""
 
 
 @pytest.fixture
 def running(system):
-    return system(CONFIG).up()
+    return system(MARKET).up()
 
 
 def check_ticks(ticks, symbols):

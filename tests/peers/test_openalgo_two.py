@@ -8,20 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from system import MARKET
 
 pytestmark = [pytest.mark.peer, pytest.mark.process, pytest.mark.timeout(240)]
 
 CLIENT = Path(__file__).with_name("openalgo_two_client.py")
-CONFIG = """
-[simulators.market]
-broker = "zerodha"
-rate = 500
-
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "k", access_token = "t" }
-"""
 
 
 def test_openalgo_two_subscribes_in_bulk_and_each_callback_is_fed(system, peer_python):
@@ -29,7 +20,7 @@ def test_openalgo_two_subscribes_in_bulk_and_each_callback_is_fed(system, peer_p
         python = peer_python("openalgo2", (3, 12))
     except LookupError as error:
         pytest.skip(f"NOT RUN: openalgo 2 {error}")
-    one = system(CONFIG).up()
+    one = system(MARKET).up()
     done = subprocess.run(
         [python, CLIENT, one.url()],
         input=one.key() + "\n",

@@ -4,25 +4,20 @@ import re
 import subprocess
 
 import pytest
+from system import MARKET
 
 pytestmark = [pytest.mark.peer, pytest.mark.process, pytest.mark.timeout(280)]
 
-CONFIG = """
-[simulators.market]
-broker = "zerodha"
-rate = 400
-
-[adapters.zerodha]
-url = "simulator:market"
-instruments = "simulator:market"
-credentials = { api_key = "made-up", access_token = "made-up" }
-
+CONFIG = (
+    MARKET
+    + """
 [limits]
 messages_per_s = 100000
 message_burst = 100000
 failed_login_delay_s = 0.001
 failed_login_delay_max_s = 0.002
 """
+)
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

@@ -16,6 +16,17 @@ from websockets.sync.client import connect
 from bus.logs.lines import human
 
 CLI = [sys.executable, "-P", "-m", "supervisor"]
+#: The start of a configuration: one adapter of a made-up market, a few hundred ticks a second.
+MARKET = """
+[simulators.market]
+broker = "zerodha"
+rate = 400
+
+[adapters.zerodha]
+url = "simulator:market"
+instruments = "simulator:market"
+credentials = { api_key = "made-up", access_token = "made-up" }
+"""
 
 
 class System:
