@@ -29,8 +29,8 @@ from bus.publisher import Publisher
 from bus.settings import RecorderSettings
 from bus.topics import Mode
 from recording.archive import Archive
-from simulators.market import IST
-from simulators.synthetic import SyntheticMarket
+from simulators.markets.market import IST
+from simulators.markets.synthetic import SyntheticMarket
 from supervisor.cli.market_frames import frames_of
 
 #: Different ticks; then they begin again. Records are compressed one by one, so that it does

@@ -18,8 +18,8 @@ from pathlib import Path
 import zstandard
 
 from bus.topics import Mode
-from simulators.market import IST
-from simulators.synthetic import SyntheticMarket
+from simulators.markets.market import IST
+from simulators.markets.synthetic import SyntheticMarket
 from supervisor.cli.market_frames import frames_of, wire
 
 SIZE = 16 << 10

@@ -23,7 +23,7 @@ from instance import Instance, free_port, machine
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.sync.client import connect
 
-from simulators.synthetic import SyntheticMarket
+from simulators.markets.synthetic import SyntheticMarket
 
 RATE = 2000
 SYMBOLS = 20

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bus.settings import SimulatorSettings
-    from simulators.market import Instrument, Snapshot
+    from simulators.markets.market import Instrument, Snapshot
 
 
 class RefusedError(SimulatorError):

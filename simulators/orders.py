@@ -1,6 +1,6 @@
 """The account's made-up orders: each is open first, then complete. Pure.
 
-Orders are the same for every broker; `simulators.order_words` says them as each does.
+Orders are the same for every broker; `simulators.brokers.order_words` says them as each does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from simulators.market import Instrument
+    from simulators.markets.market import Instrument
 
 #: Updates that an order has in its life.
 UPDATES: Final = 2

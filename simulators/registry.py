@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from simulators.angel import Angel
-from simulators.dhan import Dhan
+from simulators.brokers.angel.broker import Angel
+from simulators.brokers.dhan.broker import Dhan
+from simulators.brokers.fyers.broker import Fyers
+from simulators.brokers.nubra.broker import Nubra
+from simulators.brokers.upstox.broker import Upstox
+from simulators.brokers.zerodha.broker import Zerodha
 from simulators.errors import UnknownBrokerError
-from simulators.fyers import Fyers
-from simulators.nubra import Nubra
-from simulators.upstox import Upstox
-from simulators.zerodha import Zerodha
 
 if TYPE_CHECKING:
     from simulators.broker import Broker

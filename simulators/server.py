@@ -27,14 +27,14 @@ from simulators.broker import Framing, Opened, Reaction
 from simulators.client import Client
 from simulators.errors import DataError, ListenError
 from simulators.gate import Gate, as_request
-from simulators.market import IST, Market, Snapshot
-from simulators.numbered import NumberedMarket
+from simulators.markets.market import IST, Market, Snapshot
+from simulators.markets.numbered import NumberedMarket
+from simulators.markets.playback import Playback
+from simulators.markets.recorded import load
+from simulators.markets.synthetic import SyntheticMarket
 from simulators.orders import UPDATES, TellsOrders, orders
-from simulators.playback import Playback
-from simulators.recorded import load
 from simulators.registry import simulator
 from simulators.settings import HOST, check, session_date
-from simulators.synthetic import SyntheticMarket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

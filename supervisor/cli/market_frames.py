@@ -13,7 +13,7 @@ from adapters.ticks.normalize import Outlet
 from bus import frames
 from bus.frames import Frame, Kind
 from bus.topics import Mode, Topic
-from simulators.market import Market, Snapshot
+from simulators.markets.market import Market, Snapshot
 
 
 def frames_of(

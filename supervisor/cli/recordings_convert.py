@@ -113,7 +113,7 @@ def import_(file: Path, out: Path | None, master: Path | None, adapter: str, as_
     from bus.topics import Mode, is_adapter_name
     from recording.digest import Digest
     from recording.writer import FileSink
-    from simulators.recorded import load
+    from simulators.markets.recorded import load
     from supervisor.cli.market_frames import batches, frames_of
 
     if not is_adapter_name(adapter):

@@ -15,14 +15,14 @@ from adapters.decode import decode_file
 from adapters.errors import BrokerError, CodecError, MalformedError, Verdict
 from bus.secret import Secret
 from bus.topics import Mode
-from simulators.fyers_packets import (
+from simulators.brokers.fyers.packets import (
     ABSENT,
     lite_record,
     message,
     snapshot_record,
     update_record,
 )
-from simulators.market import Instrument
+from simulators.markets.market import Instrument
 
 RELIANCE = Instrument(exchange="NSE", symbol="RELIANCE", exchange_token=2885)
 USDINR = Instrument(exchange="CDS", symbol="USDINR", exchange_token=7)

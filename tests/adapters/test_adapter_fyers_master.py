@@ -11,8 +11,8 @@ from adapters.brokers.fyers.indices import index_names
 from adapters.brokers.fyers.master import read_master
 from adapters.errors import InstrumentsError
 from adapters.symbols import Instrument
-from simulators.fyers_names import master_csv, masters
-from simulators.synthetic import SyntheticMarket
+from simulators.brokers.fyers.names import master_csv, masters
+from simulators.markets.synthetic import SyntheticMarket
 
 #: Rows in the form of the public files; tokens and names are those of public masters.
 CSV = """\

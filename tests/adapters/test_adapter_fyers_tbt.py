@@ -11,9 +11,9 @@ from adapters.codec import Account
 from adapters.errors import BrokerError, CodecError, MalformedError
 from bus.secret import Secret
 from bus.topics import Mode
-from simulators.fyers_tbt import TbtSession, state
-from simulators.market import Level, Snapshot
-from simulators.protowire import integer, nested, text
+from simulators.brokers.fyers.tbt import TbtSession, state
+from simulators.brokers.protowire import integer, nested, text
+from simulators.markets.market import Level, Snapshot
 
 TICKER = "NSE:NIFTY25NOVFUT"
 TOKEN = f"nse_fo|53001|{TICKER}"

@@ -4,7 +4,7 @@ import json
 import time
 
 from adapters import registry
-from simulators.fyers import access_token
+from simulators.brokers.fyers.broker import access_token
 from simulators.registry import SIMULATORS
 
 #: In Fyers' token is a key for its price socket.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.fyers import access_token
+from simulators.brokers.fyers.broker import access_token
 
 pytestmark = [
     pytest.mark.peer,

@@ -14,11 +14,11 @@ from adapters.brokers.angel.master import read_master
 from adapters.codec import Account
 from bus.topics import Mode
 from simulators import SimulatorSettings
-from simulators.angel import MAX_DEPTH_20, MAX_SUBSCRIPTIONS, Angel
-from simulators.angel_packets import EXCHANGE_TYPES, SIZES, encode, split, token
 from simulators.broker import RefusedError, Request
-from simulators.market import Instrument, Level, Snapshot
-from simulators.synthetic import SyntheticMarket
+from simulators.brokers.angel.broker import MAX_DEPTH_20, MAX_SUBSCRIPTIONS, Angel
+from simulators.brokers.angel.packets import EXCHANGE_TYPES, SIZES, encode, split, token
+from simulators.markets.market import Instrument, Level, Snapshot
+from simulators.markets.synthetic import SyntheticMarket
 
 INFY = Instrument(exchange="NSE", symbol="INFY", exchange_token=1594)
 NIFTY = Instrument(exchange="NSE_INDEX", symbol="NIFTY", exchange_token=1001, name="NIFTY 50")

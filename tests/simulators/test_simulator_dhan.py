@@ -22,12 +22,12 @@ from bus.secret import Secret
 from bus.topics import Mode
 from simulators import SimulatorServer, SimulatorSettings
 from simulators.broker import RefusedError, Request
-from simulators.deepbook import deepened
-from simulators.dhan import Dhan
-from simulators.dhan_master import SEGMENTS, security_id
-from simulators.dhan_packets import encode
-from simulators.market import Instrument, Level, Snapshot
-from simulators.synthetic import SyntheticMarket
+from simulators.brokers.dhan.broker import Dhan
+from simulators.brokers.dhan.master import SEGMENTS, security_id
+from simulators.brokers.dhan.packets import encode
+from simulators.markets.deepbook import deepened
+from simulators.markets.market import Instrument, Level, Snapshot
+from simulators.markets.synthetic import SyntheticMarket
 
 HDFCBANK = Instrument(exchange="NSE", symbol="HDFCBANK", exchange_token=1333)
 NIFTY = Instrument(exchange="NSE_INDEX", symbol="NIFTY", exchange_token=1001, name="NIFTY 50")

@@ -24,11 +24,11 @@ from bus.secret import Secret
 from bus.topics import Mode
 from simulators import SimulatorServer, SimulatorSettings
 from simulators.broker import RefusedError, Request
-from simulators.deepbook import deepened
-from simulators.fyers import ORDERS_PATH, TBT_PATH, Fyers, access_token, hsm_key
-from simulators.fyers_hsm import LITE, MAX_TOPICS
-from simulators.fyers_tbt import MODE
-from simulators.market import Instrument, Level, Snapshot
+from simulators.brokers.fyers.broker import ORDERS_PATH, TBT_PATH, Fyers, access_token, hsm_key
+from simulators.brokers.fyers.hsm import LITE, MAX_TOPICS
+from simulators.brokers.fyers.tbt import MODE
+from simulators.markets.deepbook import deepened
+from simulators.markets.market import Instrument, Level, Snapshot
 
 INFY = Instrument(exchange="NSE", symbol="INFY", exchange_token=1594, lot_size=1)
 NIFTY = Instrument(exchange="NSE_INDEX", symbol="NIFTY", exchange_token=1001, name="NIFTY 50")

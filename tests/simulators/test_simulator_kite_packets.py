@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.kite_packets import decode, encode
-from simulators.market import Instrument, Level, Snapshot
+from simulators.brokers.zerodha.packets import decode, encode
+from simulators.markets.market import Instrument, Level, Snapshot
 
 INFY = Instrument(exchange="NSE", symbol="INFY", exchange_token=1594)
 NIFTY = Instrument(exchange="NSE_INDEX", symbol="NIFTY", exchange_token=1001, name="NIFTY 50")

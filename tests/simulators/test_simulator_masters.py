@@ -8,9 +8,9 @@ import itertools
 
 import pytest
 
+from simulators.brokers.zerodha.names import trading_symbol
 from simulators.errors import DataError
-from simulators.kite_names import trading_symbol
-from simulators.masters import from_kite, from_upstox
+from simulators.markets.masters import from_kite, from_upstox
 
 
 def write(path, *rows: str, packed: bool = False):

@@ -19,11 +19,11 @@ from bus.secret import Secret
 from bus.topics import Mode
 from simulators import SimulatorServer, SimulatorSettings
 from simulators.broker import Request
-from simulators.market import Instrument, Level, Snapshot
-from simulators.nubra import MAX_POINTS
-from simulators.nubra import Nubra as Simulator
-from simulators.nubra_packets import MAX_ENTRIES
-from simulators.synthetic import SyntheticMarket
+from simulators.brokers.nubra.broker import MAX_POINTS
+from simulators.brokers.nubra.broker import Nubra as Simulator
+from simulators.brokers.nubra.packets import MAX_ENTRIES
+from simulators.markets.market import Instrument, Level, Snapshot
+from simulators.markets.synthetic import SyntheticMarket
 
 RELIANCE = Instrument(exchange="NSE", symbol="RELIANCE", exchange_token=2885)
 NIFTY = Instrument(exchange="NSE_INDEX", symbol="NIFTY", exchange_token=1001, name="NIFTY 50")

@@ -2,7 +2,7 @@
 
 import itertools
 
-from simulators.numbered import SYMBOLS, NumberedMarket
+from simulators.markets.numbered import SYMBOLS, NumberedMarket
 
 
 def test_every_instrument_counts_from_one_at_an_even_pace():

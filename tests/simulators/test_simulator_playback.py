@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.errors import DataError
-from simulators.market import Event, Snapshot
-from simulators.playback import LOOP_PAUSE_S, Playback
+from simulators.markets.market import Event, Snapshot
+from simulators.markets.playback import LOOP_PAUSE_S, Playback
 
 
 def events(*times: float):

@@ -11,10 +11,10 @@ import logging
 
 import pytest
 
+from simulators.brokers.zerodha.packets import encode, instrument_token
 from simulators.errors import DataError
-from simulators.kite_packets import encode, instrument_token
-from simulators.market import Snapshot
-from simulators.recorded import load
+from simulators.markets.market import Snapshot
+from simulators.markets.recorded import load
 
 IST_OFFSET_MS = 19_800_000
 

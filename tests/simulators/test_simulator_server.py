@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulators import ListenError, SimulatorServer, SimulatorSettings
-from simulators.recorded import load
+from simulators.markets.recorded import load
 
 INFY, NIFTY = 408065, 256265
 ROWS = "".join(f"2022-10-03 09:00:{n:02d},{17_000 + n}\n" for n in range(40))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.market import IST
-from simulators.synthetic import SyntheticMarket, black_scholes
-from simulators.universe import listings
+from simulators.markets.market import IST
+from simulators.markets.synthetic import SyntheticMarket, black_scholes
+from simulators.markets.universe import listings
 
 START_MS = 1_765_770_300_000  # 2025-12-15 09:15 in India
 RATE = 150.0

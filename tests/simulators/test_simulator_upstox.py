@@ -30,12 +30,12 @@ from bus.secret import Secret
 from bus.topics import Mode
 from simulators import SimulatorServer, SimulatorSettings
 from simulators.broker import RefusedError, Request
-from simulators.deepbook import deep_side
-from simulators.market import Instrument, Level, Snapshot
-from simulators.protowire import varint
-from simulators.synthetic import SyntheticMarket
-from simulators.upstox import Upstox as Simulator
-from simulators.upstox_packets import MAX_FEEDS, messages
+from simulators.brokers.protowire import varint
+from simulators.brokers.upstox.broker import Upstox as Simulator
+from simulators.brokers.upstox.packets import MAX_FEEDS, messages
+from simulators.markets.deepbook import deep_side
+from simulators.markets.market import Instrument, Level, Snapshot
+from simulators.markets.synthetic import SyntheticMarket
 
 INFY = Instrument(exchange="NSE", symbol="INFY", exchange_token=1594, isin="INE009A01021")
 NIFTY = Instrument(exchange="NSE_INDEX", symbol="NIFTY", exchange_token=1001, name="NIFTY 50")

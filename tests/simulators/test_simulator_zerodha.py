@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from simulators import SimulatorSettings
 from simulators.broker import RefusedError, Request
-from simulators.kite_packets import instrument_token
-from simulators.market import Instrument, Snapshot, contract_symbol
-from simulators.synthetic import SyntheticMarket
-from simulators.zerodha import MAX_PACKETS_PER_FRAME, Zerodha, instruments_csv
+from simulators.brokers.zerodha.broker import MAX_PACKETS_PER_FRAME, Zerodha, instruments_csv
+from simulators.brokers.zerodha.packets import instrument_token
+from simulators.markets.market import Instrument, Snapshot, contract_symbol
+from simulators.markets.synthetic import SyntheticMarket
 
 INFY = Instrument(exchange="NSE", symbol="INFY", exchange_token=1594)
 NIFTY = Instrument(exchange="NSE_INDEX", symbol="NIFTY", exchange_token=1001, name="NIFTY 50")

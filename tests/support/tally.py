@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
 
-#: Fifty instruments that count (simulators/numbered.py).
+#: Fifty instruments that count (simulators/markets/numbered.py).
 SYMBOLS = [f"COUNT{n:02}" for n in range(50)]
 
 

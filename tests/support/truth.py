@@ -10,8 +10,8 @@ import urllib.request
 from system import System
 from websockets.exceptions import ConnectionClosed
 
+from simulators.markets.synthetic import SyntheticMarket
 from simulators.server import OPENING_TIME
-from simulators.synthetic import SyntheticMarket
 
 
 class Truth:

@@ -1,0 +1,1 @@
+"""Angel One's SmartStream v2."""

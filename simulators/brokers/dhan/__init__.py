@@ -1,0 +1,1 @@
+"""Dhan's v2 protocol."""

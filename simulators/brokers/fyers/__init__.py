@@ -1,0 +1,1 @@
+"""Fyers' three sockets."""

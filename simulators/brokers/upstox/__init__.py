@@ -1,0 +1,1 @@
+"""Upstox' V3 feed."""
