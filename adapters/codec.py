@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, Struct, field
 
@@ -30,6 +30,8 @@ Key: TypeAlias = int | str
 WireInt: TypeAlias = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 #: One price level: price in rupees, quantity in units, number of orders.
 Row: TypeAlias = tuple[float, float, int]
+#: Exchanges whose quantities may be fractions. Elsewhere a codec gives whole numbers, as int.
+FRACTIONAL: Final = frozenset({"CRYPTO"})
 
 
 class Book(Struct, gc=False):
@@ -46,7 +48,7 @@ class Book(Struct, gc=False):
 class Tick(Struct, gc=False):
     """One update of one instrument. What the broker did not send is None.
 
-    Prices are in rupees, quantities in units (fractions only at crypto exchanges), times in
+    Prices are in rupees, quantities in units (int, but for `FRACTIONAL` exchanges), times in
     Unix ms UTC. `close` is the previous day's. `mode` says how much the packet carries.
     """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import zmq
 
@@ -21,6 +22,10 @@ from bus.secret import Secret
 from bus.topics import event_topic
 from bus.transport import Sender
 from bus.wants import Demand, Wants
+
+#: Once, since an enum's member is looked up at a price.
+_TICK: Final = Kind.TICK
+_pack = frames.HEADER.pack
 
 
 class Publisher:
@@ -60,13 +65,26 @@ class Publisher:
         # Past the library's Python layer, for whose options there is no use here.
         self._send: Callable[[bytes, int], object] = super(zmq.Socket, self._socket).send
         self._lane = lane
+        #: Frames go to the socket and nowhere else, which drops what a consumer has no room for.
+        self._is_usual = lane is None and not lossless
         #: Frames that no consumer may miss and that one had no room for; only when lossless.
         self._late: deque[bytes] = deque()
         self._drain = Drain(self._socket, self._socket.recv, self._demanded)
 
     def publish(self, topic: bytes, payload: bytes, received_ns: int, flags: int = 0) -> None:
-        """Send a tick; `topic` ends in NUL. Never blocks: a consumer too slow sees a hole."""
-        self._emit(topic, Kind.TICK, flags, received_ns, payload)
+        """Send a tick; `topic` ends in NUL. Never blocks: a consumer too slow sees a hole.
+
+        The usual way is `_emit` with three calls less: they were a tenth of an LTP tick's cost.
+        """
+        if not self._is_usual:
+            self._emit(topic, Kind.TICK, flags, received_ns, payload)
+            return
+        sequence = self._sequences.get(topic, 0) + 1
+        self._sequences[topic] = sequence
+        header = _pack(frames.VERSION, _TICK, flags, self.generation, sequence, received_ns)
+        self._send(topic + header + payload, zmq.NOBLOCK)
+        self.published_total += 1
+        self._drain.kick()  # as in `_offer`
 
     def relay(
         self, topic: bytes, payload: bytes, received_ns: int, flags: int, sequence: int

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from copy import copy
 from typing import Final, Protocol, TypeAlias
 
-from adapters.codec import Book, Tick
-from adapters.ticks.payloads import ltp_payload, quote_payload, with_book
-from adapters.ticks.quarantine import WHOLE_TICK, Reason, highest_price, inspect
+from adapters.codec import FRACTIONAL, Book, Tick
+from adapters.ticks.payloads import BookPayload, ltp_payload, quote_payload
+from adapters.ticks.quarantine import QUANTITIES, WHOLE_TICK, Reason, highest_price, inspect
 from bus.frames import OWN_CLOCK
 from bus.topics import Mode
 
@@ -51,10 +51,11 @@ class Outlet:
     """One instrument, under one name, on its way to the bus."""
 
     __slots__ = (
+        "_book",
         "_depth_topic",
+        "_has_fractions",
         "_is_index",
         "_latest_ms",
-        "_levels",
         "_ltp_topic",
         "_memory",
         "_partial",
@@ -70,7 +71,8 @@ class Outlet:
         self.symbol = symbol
         self.highest = highest_price(exchange)
         self._partial = partial
-        self._levels = levels
+        self._book = BookPayload(levels)
+        self._has_fractions = exchange in FRACTIONAL
         self._is_index = exchange.endswith("_INDEX")
         self._ltp_topic: bytes | None = None
         self._quote_topic: bytes | None = None
@@ -111,6 +113,8 @@ class Outlet:
         ltp = tick.ltp
         if ltp is None:
             return
+        if self._has_fractions:
+            _cut_fractions(tick)
         stamp, flags = tick.exchange_timestamp, 0
         if stamp is None:
             stamp, flags = received_ns // 1_000_000, OWN_CLOCK
@@ -128,7 +132,7 @@ class Outlet:
         if quote_topic is not None:
             publish(quote_topic, quote, received_ns, flags)
         if depth_topic is not None and book is not None:
-            publish(depth_topic, with_book(quote, book, self._levels), received_ns, flags)
+            publish(depth_topic, self._book.with_quote(quote, book), received_ns, flags)
 
     def _is_trade(self, tick: Tick) -> bool:
         """Whether a trade happened since the last tick, and not only the book changed."""
@@ -155,6 +159,14 @@ class Outlet:
                 if getattr(tick, name) is None or (is_late and known is not None):
                     setattr(tick, name, known)
         self._memory = tick
+
+
+def _cut_fractions(tick: Tick) -> None:
+    """Clients read quantities as whole numbers."""
+    for name in QUANTITIES:
+        quantity = getattr(tick, name)
+        if quantity is not None:
+            setattr(tick, name, int(quantity))
 
 
 class PriceSide:

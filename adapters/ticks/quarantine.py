@@ -54,7 +54,7 @@ _NOISE: Final = 1e-6
 
 #: Prices where zero stands for "none yet", and quantities, where zero is a number.
 _PRICES: Final = ("open", "high", "low", "close", "average_price")
-_QUANTITIES: Final = ("ltq", "volume", "total_buy_quantity", "total_sell_quantity", "oi")
+QUANTITIES: Final = ("ltq", "volume", "total_buy_quantity", "total_sell_quantity", "oi")
 
 
 def highest_price(exchange: str) -> float:
@@ -105,7 +105,7 @@ def _mend(tick: Tick, highest: float) -> Reason | None:
             setattr(tick, name, None)
             if value != 0.0:
                 reason = Reason.BAD_FIELD
-    for name in _QUANTITIES:
+    for name in QUANTITIES:
         value = getattr(tick, name)
         if value is not None and not 0 <= value <= _MOST:
             setattr(tick, name, None)

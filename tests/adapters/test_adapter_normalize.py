@@ -179,6 +179,17 @@ def test_no_more_levels_than_asked_for():
         assert len(payload["bids"]) == len(payload["depth"]["sell"]) == min(levels, 20)
 
 
+@given(st.lists(st.tuples(*[st.sampled_from([[], [(99.5, 1, 1)], [(99.5, 2, 1)]])] * 2)))
+def test_a_side_said_before_is_said_again_and_no_other(sides):
+    sink = Sink(Mode.DEPTH)
+    for bids, asks in sides:
+        above = [(price + 1, quantity, orders) for price, quantity, orders in asks]
+        said = sink.emit(full(depth=Book(list(bids), above)))[Mode.DEPTH]
+        for rows, side in (bids, "buy"), (above, "sell"):
+            told = [(row["price"], row["quantity"], row["orders"]) for row in said["depth"][side]]
+            assert told == rows
+
+
 def test_one_instrument_under_several_names():
     said = []
     plain, deep = (Outlet("NSE", name, partial=True, levels=20) for name in ("A", "A:20"))
@@ -203,42 +214,55 @@ def test_one_instrument_under_several_names():
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 PRICE = st.none() | FINITE
-QUANTITY = st.none() | FINITE | st.integers(-(2**70), 2**70)
+WHOLE_QUANTITY = st.none() | st.integers(-(2**70), 2**70)
+QUANTITY = WHOLE_QUANTITY | FINITE
 WHOLE = st.none() | st.integers(0, 2**63 - 1)
 COUNT = st.integers(-5, 2**70)
 ROWS = st.lists(st.tuples(FINITE, COUNT, COUNT), max_size=6)
 FRACTIONS = st.lists(st.tuples(FINITE, FINITE | COUNT, COUNT), max_size=6)
-TICKS = st.builds(
-    Tick,
-    key=st.just(1),
-    mode=st.sampled_from(Mode),
-    ltp=PRICE,
-    ltq=QUANTITY,
-    average_price=PRICE,
-    volume=QUANTITY,
-    total_buy_quantity=QUANTITY,
-    total_sell_quantity=QUANTITY,
-    open=PRICE,
-    high=PRICE,
-    low=PRICE,
-    close=PRICE,
-    last_trade_time=WHOLE,
-    oi=WHOLE,
-    exchange_timestamp=WHOLE,
-    depth=st.none()
-    | st.builds(Book, ROWS, ROWS)
-    | st.builds(Book, FRACTIONS, FRACTIONS, fractions=st.just(True)),
-)
+
+
+def ticks_with(quantity, books):
+    """Any ticks with such quantities and books."""
+    return st.builds(
+        Tick,
+        key=st.just(1),
+        mode=st.sampled_from(Mode),
+        ltp=PRICE,
+        ltq=quantity,
+        average_price=PRICE,
+        volume=quantity,
+        total_buy_quantity=quantity,
+        total_sell_quantity=quantity,
+        open=PRICE,
+        high=PRICE,
+        low=PRICE,
+        close=PRICE,
+        last_trade_time=WHOLE,
+        oi=WHOLE,
+        exchange_timestamp=WHOLE,
+        depth=st.none() | books,
+    )
+
+
+BOOKS = st.builds(Book, ROWS, ROWS)
+TICKS = {
+    "NSE": ticks_with(WHOLE_QUANTITY, BOOKS),
+    "CRYPTO": ticks_with(
+        QUANTITY, BOOKS | st.builds(Book, FRACTIONS, FRACTIONS, fractions=st.just(True))
+    ),
+}
 INTEGERS = {
     "timestamp", "ltt", "volume", "last_trade_quantity", "last_quantity", "ltq", "oi",
     "bid_size", "ask_size", "total_buy_quantity", "total_sell_quantity",
 }  # fmt: skip
 
 
-@given(st.lists(TICKS, min_size=1, max_size=4), st.booleans())
-def test_every_tick_obeys_the_type_rules(ticks, partial):
-    sink = Sink(*Mode, partial=partial)
-    for tick in ticks:
+@pytest.mark.parametrize("exchange", TICKS)
+@given(st.data(), st.booleans())
+def test_every_tick_obeys_the_type_rules(exchange, data, partial):
+    sink = Sink(*Mode, exchange=exchange, partial=partial)
+    for tick in data.draw(st.lists(TICKS[exchange], min_size=1, max_size=4)):
         for mode, payload in sink.emit(tick).items():
             assert None not in payload.values()
             assert payload["ltp"]

@@ -16,6 +16,7 @@ from typing import Final
 from adapters.brokers.dhan.wire import CURRENCY_SEGMENTS, disconnected, key
 from adapters.codec import Book, Tick
 from adapters.errors import MalformedError, TruncatedError
+from adapters.rounding import HALF
 from bus.topics import Mode
 
 #: Times are seconds of an epoch that begins at midnight in India.
@@ -39,10 +40,6 @@ _read_short = struct.Struct("<H").unpack_from
 
 #: 10 to the decimals of a segment's prices.
 _SCALES: Final = [10_000.0 if number in CURRENCY_SEGMENTS else 100.0 for number in range(256)]
-#: Adding and subtracting 1.5 * 2**52 rounds a float to a whole number, half to even as
-#: `round` does, in a fifth of its time. A float32 times a scale is exact, so that
-#: `(price * s + _HALF - _HALF) / s` is `round(price, decimals)`.
-_HALF: Final = 6_755_399_441_055_744.0
 
 
 class FeedReader:
@@ -96,7 +93,7 @@ class FeedReader:
         (
             ltp, ltq, traded, average, volume, sold, bought, opened, _, high, low,
         ) = _read_quote(frame, body)  # fmt: skip
-        half = _HALF
+        half = HALF
         if not isfinite(ltp + average + opened + high + low):
             raise MalformedError("a quote with a price that is no number")
         # Positional in the order of `Tick`, here and below: keywords cost a third more.
@@ -125,7 +122,7 @@ class FeedReader:
             bq0, aq0, bn0, an0, b0, a0, bq1, aq1, bn1, an1, b1, a1, bq2, aq2, bn2, an2, b2, a2,
             bq3, aq3, bn3, an3, b3, a3, bq4, aq4, bn4, an4, b4, a4,
         ) = _read_full(frame, body)  # fmt: skip
-        half = _HALF
+        half = HALF
         total = ltp + average + opened + high + low + b0 + b1 + b2 + b3 + b4
         if not isfinite(total + a0 + a1 + a2 + a3 + a4):  # float32: finite ones add up to one
             raise MalformedError("a full packet with a price that is no number")
@@ -179,4 +176,4 @@ def _ticker(frame: bytes, body: int, name: str, s: float) -> Tick:
 def _rupees(price: float, s: float) -> float:
     if not isfinite(price):
         raise MalformedError("a price that is no number")
-    return (price * s + _HALF - _HALF) / s
+    return (price * s + HALF - HALF) / s
