@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote
 
+from bus.market.expiry import expiry_word
 from bus.market.instruments import named
+from marketdata.chain import Right
 
 _COLUMNS: Final = "exchange, symbol, token, lot_size, tick_size, freeze_quantity"
 _FIND: Final = f"SELECT {_COLUMNS} FROM instruments WHERE exchange = ? AND symbol = ?"  # noqa: S608
@@ -21,6 +23,11 @@ _NAMED: Final = "SELECT symbol FROM instruments WHERE exchange = ? AND symbol LI
 _CHAIN: Final = (
     f"SELECT {_COLUMNS} FROM instruments WHERE exchange = ? AND symbol LIKE ? ESCAPE '\\'"  # noqa: S608
 )
+_PAGE: Final = (
+    f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608
+    "WHERE exchange = ? AND symbol > ? ORDER BY symbol LIMIT ?"
+)
+_PAGE_ROWS: Final = 1000
 MAX_FOUND: Final = 200
 
 
@@ -76,21 +83,36 @@ class Catalogue:
                         days.add(day)
         return sorted(days)
 
-    def chain(
-        self, base: str, exchange: str, day: date, right: Literal["CE", "PE"]
-    ) -> dict[float, Listed]:
+    def chain(self, base: str, exchange: str, day: date, right: Right) -> dict[float, Listed]:
         """An underlying's options of one kind that end on a day, by strike."""
-        word = f"{base}{day.strftime('%d%b%y').upper()}"
+        word = f"{base}{expiry_word(day)}"
         found: dict[float, Listed] = {}
         for row in self._rows(_CHAIN, (exchange, f"{_escaped(word)}%{right}")):
             with suppress(ValueError):
                 found.setdefault(float(row.symbol[len(word) : -len(right)]), row)
         return found
 
+    def pages(self, exchange: str) -> Iterator[list[Listed]]:
+        """All instruments of an exchange by symbol, a thousand at a time; of several adapters
+        those of the first that has any."""
+        for path in self._paths:
+            after = ""
+            while page := self._rows_of(path, _PAGE, (exchange, after, _PAGE_ROWS)):
+                yield page
+                after = page[-1].symbol
+            if after:
+                return
+
     def _rows(self, query: str, values: Sequence[str | int]) -> Iterator[Listed]:
         for path in self._paths:
-            with suppress(sqlite3.Error), closing(_open(path)) as database:
-                yield from map(Listed._make, database.execute(query, values).fetchall())
+            yield from self._rows_of(path, query, values)
+
+    @staticmethod
+    def _rows_of(path: Path, query: str, values: Sequence[str | int]) -> list[Listed]:
+        """None where the file is not there (yet), or is damaged."""
+        with suppress(sqlite3.Error), closing(_open(path)) as database:
+            return list(map(Listed._make, database.execute(query, values)))
+        return []
 
 
 def _escaped(text: str) -> str:

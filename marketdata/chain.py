@@ -1,4 +1,4 @@
-"""Which option is meant by "two strikes out of the money". Pure."""
+"""Underlyings, days and strikes: which option is "two strikes out of the money". Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from bus.errors import StreamError
+from bus.market.expiry import expiry_word
 from bus.market.instruments import named
 
 Right: TypeAlias = Literal["CE", "PE"]
@@ -72,9 +73,7 @@ def strike_at(strikes: Sequence[float], price: float, offset: str, right: Right)
         ChainError: the chain does not reach that far.
     """
     ladder = sorted(strikes)
-    if not ladder:
-        raise ChainError("no such options are listed")
-    nearest = min(range(len(ladder)), key=lambda at: abs(ladder[at] - price))
+    nearest = at_the_money(ladder, price)
     found = _OFFSET.fullmatch(offset)
     if found is not None:
         steps = int(found[2])
@@ -82,3 +81,39 @@ def strike_at(strikes: Sequence[float], price: float, offset: str, right: Right)
     if not 0 <= nearest < len(ladder):
         raise ChainError(f"{offset} is beyond the {len(ladder)} strikes that are listed")
     return ladder[nearest]
+
+
+def at_the_money(ladder: Sequence[float], price: float) -> int:
+    """The place of the strike next to the price; of two equally near the lower.
+
+    Raises:
+        ChainError: there is none.
+    """
+    if not ladder:
+        raise ChainError("no such options are listed")
+    return min(range(len(ladder)), key=lambda at: abs(ladder[at] - price))
+
+
+def label(steps: int, right: Right) -> str:
+    """How an option is called so many strikes above (below: negative) the money."""
+    if not steps:
+        return "ATM"
+    return f"{'OTM' if (steps > 0) == (right == 'CE') else 'ITM'}{abs(steps)}"
+
+
+class OptionName(NamedTuple):
+    """What an option's symbol says."""
+
+    base: str
+    expiry: date
+    strike: float
+    right: Right
+
+    @classmethod
+    def of(cls, exchange: str, symbol: str) -> OptionName:
+        """Raises ChainError: no option is called so."""
+        kind, expiry = named(exchange, symbol)
+        if kind != "option" or expiry is None:
+            raise ChainError(f"{symbol[:64]} on {exchange[:16]} is no option")
+        base, _, rest = symbol.partition(expiry_word(expiry))
+        return cls(base, expiry, float(rest[:-2]), "CE" if rest.endswith("CE") else "PE")

@@ -28,8 +28,10 @@ from identity.identities import Identities
 from marketdata.announcing import Announcer
 from marketdata.api.app import Door, application
 from marketdata.api.books import Books
+from marketdata.api.chains import Chains
 from marketdata.api.data import DataCalls
 from marketdata.api.endpoint import Endpoint
+from marketdata.api.exchanges import Exchanges
 from marketdata.api.options import Options
 from marketdata.api.orders import Orders
 from marketdata.api.prices import Prices
@@ -37,6 +39,7 @@ from marketdata.api.risk import Risk
 from marketdata.api.server import Server, address, listen
 from marketdata.api.symbols import Symbols
 from marketdata.api.triggers import Triggers
+from marketdata.api.underlyings import Underlyings
 from marketdata.asking import Asking
 from marketdata.catalogue import Catalogue
 from marketdata.interpreter import prepare
@@ -229,14 +232,19 @@ class MarketDataService:
 
     def _endpoints(self) -> list[Endpoint]:
         market, paper = self._market, self._paper
+        clock = self._host.clock
         orders = Orders(paper)
+        prices = Prices(market, self._asking)
+        underlyings = Underlyings(market, self._asking, self._catalogue)
         calls = (
             orders,
-            Options(market, self._asking, orders, self._catalogue),
+            Options(underlyings, orders),
             Books(paper),
             Triggers(market, paper),
-            Prices(market, self._asking),
-            Symbols(market, paper, self._catalogue, self._host.clock),
+            prices,
+            Chains(underlyings, prices, clock),
+            Symbols(market, paper, self._catalogue),
+            Exchanges(market.calendar, clock),
             Risk(paper),
             DataCalls(market, paper, lambda: self._subscriber.lost_total),
         )

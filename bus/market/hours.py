@@ -58,6 +58,11 @@ class Calendar:
     def __init__(self, holidays: Collection[date] = ()) -> None:
         self._holidays = frozenset(holidays)
 
+    @property
+    def holidays(self) -> list[date]:
+        """In order, without Saturdays and Sundays."""
+        return sorted(day for day in self._holidays if day.weekday() < 5)
+
     def is_working_day(self, day: date) -> bool:
         return day.weekday() < 5 and day not in self._holidays
 

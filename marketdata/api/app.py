@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bus.access import LimitSettings
@@ -27,7 +27,7 @@ from identity.admission import KeyChecks
 from identity.authority import Authority, Identity, IdentityError
 from identity.headers import Origins, address_key
 from identity.throttle import Buckets
-from marketdata.api.endpoint import ApiError, Asked, Endpoint, Right
+from marketdata.api.endpoint import ApiError, Asked, Endpoint, Right, Streamed
 from marketdata.api.openapi import describe
 from marketdata.api.replies.common import Failure
 
@@ -95,7 +95,7 @@ def application(endpoints: Sequence[Endpoint], door: Door) -> Starlette:
     async def health(_request: HttpRequest) -> Response:
         return fine
 
-    routes = [Route(one.path, _Call(one, door).handle, methods=["POST"]) for one in endpoints]
+    routes = [Route(one.path, _Call(one, door).handle, methods=[one.method]) for one in endpoints]
     routes += [Route("/openapi.json", told), Route("/healthz", health)]
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
 
@@ -111,7 +111,10 @@ class _Call:
     async def handle(self, request: HttpRequest) -> Response:
         endpoint = self._endpoint
         try:
-            return _response(HTTPStatus.OK, await self._answer(request))
+            reply = await self._answer(request)
+            if isinstance(reply, Streamed):
+                return StreamingResponse(reply.parts, media_type="application/json")
+            return _response(HTTPStatus.OK, reply)
         except ApiError as error:
             failure = Failure(message=str(error), rule=error.rule or UNSET)
             if endpoint.right == "orders":
@@ -124,7 +127,7 @@ class _Call:
             failure = Failure(message="Internal error; the log of marketdata says more")
             return _response(HTTPStatus.INTERNAL_SERVER_ERROR, failure)
 
-    async def _answer(self, request: HttpRequest) -> Struct:
+    async def _answer(self, request: HttpRequest) -> Struct | Streamed:
         endpoint, door = self._endpoint, self._door
         door.check(request, endpoint.right)
         door.at_once[endpoint.right] += 1
@@ -139,6 +142,9 @@ class _Call:
 
     async def _read(self, request: HttpRequest) -> Asked:
         try:
+            if self._endpoint.method == "GET":
+                query = dict(request.query_params)
+                return msgspec.convert(query, self._endpoint.request, strict=False)
             asked: Asked = self._decode(await _body(request))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ApiError(HTTPStatus.BAD_REQUEST, str(error)) from None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from identity.authority import Identity
-from marketdata.api import shapes
 from marketdata.api.converting import clock_text, order_data, order_request
 from marketdata.api.endpoint import Endpoint, openalgo
 from marketdata.api.replies import books as replies
 from marketdata.api.replies import orders as order_replies
+from marketdata.api.requests import books as shapes
+from marketdata.api.requests.common import Account
 from marketdata.api.rights import check_exchange, visible
 from marketdata.paper import Paper
 from marketdata.sandbox.model import Holding, Order, Position, Trade
@@ -21,13 +22,12 @@ class Books:
         self._paper = paper
 
     def endpoints(self) -> list[Endpoint]:
-        account = shapes.Account
         return [
-            openalgo("orderbook", "Orders of today", account, order_replies.OrderBook, self.orders),
-            openalgo("tradebook", "Trades of today", account, replies.TradeBook, self.trades),
-            openalgo("positionbook", "Positions", account, replies.PositionBook, self.positions),
-            openalgo("holdings", "Shares held", account, replies.Holdings, self.holdings),
-            openalgo("funds", "Cash and margin", account, replies.Funds, self.funds),
+            openalgo("orderbook", "Orders of today", Account, order_replies.OrderBook, self.orders),
+            openalgo("tradebook", "Trades of today", Account, replies.TradeBook, self.trades),
+            openalgo("positionbook", "Positions", Account, replies.PositionBook, self.positions),
+            openalgo("holdings", "Shares held", Account, replies.Holdings, self.holdings),
+            openalgo("funds", "Cash and margin", Account, replies.Funds, self.funds),
             openalgo(
                 "openposition",
                 "Net quantity of one position",
@@ -44,7 +44,7 @@ class Books:
             ),
         ]
 
-    async def orders(self, who: Identity, _asked: shapes.Account) -> order_replies.OrderBook:
+    async def orders(self, who: Identity, _asked: Account) -> order_replies.OrderBook:
         orders = visible(who, await self._paper.do(lambda desk: desk.orders(who.user)))
         return order_replies.OrderBook(
             data=order_replies.OrderBookData(
@@ -52,11 +52,11 @@ class Books:
             )
         )
 
-    async def trades(self, who: Identity, _asked: shapes.Account) -> replies.TradeBook:
+    async def trades(self, who: Identity, _asked: Account) -> replies.TradeBook:
         trades = visible(who, await self._paper.do(lambda desk: desk.trades(who.user)))
         return replies.TradeBook(data=[trade_data(trade) for trade in trades])
 
-    async def positions(self, who: Identity, _asked: shapes.Account) -> replies.PositionBook:
+    async def positions(self, who: Identity, _asked: Account) -> replies.PositionBook:
         positions = visible(who, await self._paper.do(lambda desk: desk.positions(who.user)))
         return replies.PositionBook(data=[position_data(one) for one in positions])
 
@@ -67,7 +67,7 @@ class Books:
         found = (p.quantity for p in positions if (p.exchange, p.symbol, p.product) == key)
         return replies.NetQuantity(quantity=str(next(found, 0)))
 
-    async def holdings(self, who: Identity, _asked: shapes.Account) -> replies.Holdings:
+    async def holdings(self, who: Identity, _asked: Account) -> replies.Holdings:
         held = visible(who, await self._paper.do(lambda desk: desk.holdings(who.user)))
         value = sum((one.last_price or one.average_price) * one.quantity for one in held)
         cost = sum(one.cost for one in held)
@@ -83,7 +83,7 @@ class Books:
             )
         )
 
-    async def funds(self, who: Identity, _asked: shapes.Account) -> replies.Funds:
+    async def funds(self, who: Identity, _asked: Account) -> replies.Funds:
         funds = await self._paper.do(lambda desk: desk.funds(who.user))
         return replies.Funds(
             data=replies.FundsData(

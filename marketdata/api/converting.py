@@ -8,8 +8,8 @@ import msgspec
 
 from bus.market.hours import IST
 from marketdata.announcing import event_of
-from marketdata.api import shapes
 from marketdata.api.replies.orders import OrderData
+from marketdata.api.requests import orders as shapes
 from marketdata.sandbox.model import Action, Order, OrderRequest
 from marketdata.sandbox.money import to_micros
 

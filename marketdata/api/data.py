@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from bus.topics import Mode
 from identity.authority import Identity
-from marketdata.api import shapes
 from marketdata.api.endpoint import Endpoint, Request, ours
 from marketdata.api.replies import data as replies
+from marketdata.api.requests import data as shapes
+from marketdata.api.requests.common import MAX_SYMBOLS
 from marketdata.market import Market
 from marketdata.paper import Paper
 
@@ -47,7 +48,7 @@ class DataCalls:
         words = {feed.word for feed in feeds}
         keys = [(one.exchange, one.symbol) for one in asked.symbols] or [
             (entry.exchange, entry.symbol) for entry in market.values if entry.feed in words
-        ][: shapes.MAX_SYMBOLS]
+        ][:MAX_SYMBOLS]
         return replies.Gates(
             data=[self._gate(who, exchange, symbol) for exchange, symbol in dict.fromkeys(keys)]
         )

@@ -5,7 +5,7 @@ ApiError          a call cannot be answered; has the HTTP status that OpenAlgo g
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -41,13 +41,20 @@ class Asked(Protocol):
     apikey: str
 
 
+class Streamed(NamedTuple):
+    """A reply too large to be made as a whole: JSON in pieces, of the shape that is described."""
+
+    parts: AsyncIterator[bytes]
+
+
 #: Answers a call of somebody, or raises `ApiError`.
-Handler: TypeAlias = Callable[[Identity, Any], Awaitable[Struct]]
+Handler: TypeAlias = Callable[[Identity, Any], Awaitable[Struct | Streamed]]
+Method: TypeAlias = Literal["POST", "GET"]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One call: a POST with JSON, answered with JSON."""
+    """One call: a POST with JSON, or a GET with a query; answered with JSON."""
 
     path: str
     summary: str
@@ -55,6 +62,7 @@ class Endpoint:
     reply: type[Struct]
     handle: Handler
     right: Right
+    method: Method = "POST"
 
 
 class Table(NamedTuple):
@@ -70,8 +78,9 @@ class Table(NamedTuple):
         reply: type[Struct],
         handle: Handler,
         right: Right = "orders",
+        method: Method = "POST",
     ) -> Endpoint:
-        return Endpoint(f"{self.root}/{name}", summary, request, reply, handle, right)
+        return Endpoint(f"{self.root}/{name}", summary, request, reply, handle, right, method)
 
 
 #: A call that OpenAlgo has, on the path where it has it; and one beyond those.

@@ -43,11 +43,11 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for endpoint, request, reply in zip(endpoints, requests, replies, strict=False):
         paths[endpoint.path] = {
-            "post": {
+            endpoint.method.lower(): {
                 "summary": endpoint.summary,
                 "operationId": endpoint.path.strip("/").replace("/", "_"),
                 "security": [{"header": []}, {}],
-                "requestBody": {"required": True, **_json(request)},
+                **_asked(endpoint, request, schemas),
                 "responses": {
                     "200": {"description": "Done", **_json(_renamed(reply))},
                     **{
@@ -71,6 +71,19 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "securitySchemes": {"header": {"type": "apiKey", "in": "header", "name": "X-API-KEY"}},
         },
     }
+
+
+def _asked(endpoint: Endpoint, request: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """How a request is sent: as a body, or field by field in the address."""
+    if endpoint.method == "POST":
+        return {"requestBody": {"required": True, **_json(request)}}
+    schema = schemas[request["$ref"].rpartition("/")[2]]
+    required = schema.get("required", ())
+    parameters = [
+        {"name": name, "in": "query", "required": name in required, "schema": kind}
+        for name, kind in schema["properties"].items()
+    ]
+    return {"parameters": parameters}
 
 
 def _json(schema: Any) -> dict[str, Any]:

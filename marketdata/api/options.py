@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Protocol
 
 from msgspec.structs import asdict
 
-from bus.topics import Mode
 from identity.authority import Identity
-from marketdata.api import shapes
 from marketdata.api.converting import order_request
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
 from marketdata.api.orders import Orders
 from marketdata.api.replies import options as replies
-from marketdata.asking import Asking
-from marketdata.catalogue import Catalogue, Listed
-from marketdata.chain import ChainError, Underlying, day_of, strike_at
-from marketdata.market import Market
+from marketdata.api.requests import options as shapes
+from marketdata.api.requests.orders import OrderTerms
+from marketdata.api.underlyings import Underlyings, day_named
+from marketdata.catalogue import Listed
+from marketdata.chain import ChainError, Underlying, strike_at
 from marketdata.sandbox.model import OrderRequest
 
 
@@ -32,19 +31,11 @@ class _Of(Protocol):
 
 
 class Options:
-    """The handlers; `endpoints` are their rows. `catalogue` is asked anew each time."""
+    """The handlers; `endpoints` are their rows."""
 
-    def __init__(
-        self,
-        market: Market,
-        asking: Asking,
-        orders: Orders,
-        catalogue: Callable[[], Catalogue],
-    ) -> None:
-        self._market = market
-        self._asking = asking
+    def __init__(self, underlyings: Underlyings, orders: Orders) -> None:
+        self._underlyings = underlyings
         self._orders = orders
-        self._catalogue = catalogue
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -127,22 +118,13 @@ class Options:
         """The underlying's last price, and the option of each leg. Raises ApiError."""
         try:
             underlying = Underlying.of(asked.exchange, asked.underlying)
-            price = await self._price(who, underlying)
+            price = await self._underlyings.price(who, underlying.exchange, underlying.symbol)
             found = [
                 await asyncio.to_thread(self._option, underlying, asked, leg, price) for leg in legs
             ]
         except ChainError as error:
             raise ApiError(HTTPStatus.BAD_REQUEST, str(error)) from None
         return price, found
-
-    async def _price(self, who: Identity, underlying: Underlying) -> float:
-        if refusal := who.scopes.refusal(underlying.exchange, Mode.LTP):
-            raise ApiError(HTTPStatus.FORBIDDEN, refusal)
-        key = (underlying.exchange, underlying.symbol)
-        [answer] = await self._asking.ask(self._market.allowed(who), [key], Mode.LTP)
-        if answer.tick is None:
-            raise ApiError(HTTPStatus.NOT_FOUND, f"{underlying.symbol}: {answer.error}")
-        return answer.tick.entry.track.price
 
     def _option(
         self,
@@ -152,16 +134,14 @@ class Options:
         price: float,
     ) -> Listed:
         """Reads the instrument files: for a thread of its own. Raises ChainError."""
-        named = leg.expiry_date or asked.expiry_date
-        day = day_of(named) if named else underlying.expiry
-        if day is None:
-            raise ChainError("expiry_date is needed where the underlying names no day")
-        chain = self._catalogue().chain(underlying.base, underlying.options, day, leg.option_type)
+        day = day_named(underlying, leg.expiry_date or asked.expiry_date)
+        catalogue = self._underlyings.catalogue()
+        chain = catalogue.chain(underlying.base, underlying.options, day, leg.option_type)
         return chain[strike_at(list(chain), price, leg.offset, leg.option_type)]
 
 
 def _request(leg: shapes.OptionLeg, listed: Listed, strategy: str) -> OrderRequest:
-    terms = shapes.OrderTerms(
+    terms = OrderTerms(
         symbol=listed.symbol,
         exchange=listed.exchange,
         action=leg.action,

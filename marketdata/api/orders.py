@@ -8,10 +8,11 @@ from http import HTTPStatus
 from msgspec.structs import asdict
 
 from identity.authority import Identity
-from marketdata.api import shapes
 from marketdata.api.converting import order_data, order_request
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
 from marketdata.api.replies import orders as replies
+from marketdata.api.requests import orders as shapes
+from marketdata.api.requests.common import MAX_PIECES, Account
 from marketdata.api.rights import check_exchange, visible
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
@@ -72,7 +73,7 @@ class Orders:
             openalgo(
                 "cancelallorder",
                 "Cancel every open order",
-                shapes.Account,
+                Account,
                 replies.Cancelled,
                 self.cancel_all,
             ),
@@ -142,10 +143,10 @@ class Orders:
 
     async def place_split(self, who: Identity, asked: shapes.SplitOrder) -> replies.Split:
         sizes = split(asked.quantity, asked.splitsize)
-        if len(sizes) > shapes.MAX_PIECES:
+        if len(sizes) > MAX_PIECES:
             raise ApiError(
                 HTTPStatus.BAD_REQUEST,
-                f"{len(sizes)} orders would be needed; one call places {shapes.MAX_PIECES}",
+                f"{len(sizes)} orders would be needed; one call places {MAX_PIECES}",
             )
         requests = [
             order_request(asked, asked.strategy, asked.ref and f"{asked.ref}#{number}", size)
@@ -195,7 +196,7 @@ class Orders:
 
         return replies.OrderId(orderid=await self._paper.do(work))
 
-    async def cancel_all(self, who: Identity, _asked: shapes.Account) -> replies.Cancelled:
+    async def cancel_all(self, who: Identity, _asked: Account) -> replies.Cancelled:
         def work(desk: Desk) -> list[str]:
             live = [order.id for order in visible(who, desk.orders(who.user)) if order.is_live]
             return [desk.cancel(who.user, orderid).id for orderid in live]
@@ -260,7 +261,7 @@ def smart(action: Action, quantity: int, wanted: int, held: int) -> tuple[Action
 def split(quantity: int, size: int) -> list[int]:
     """Pieces of at most `size`, the rest last. Never more than one too many for one call."""
     whole, rest = divmod(quantity, size)
-    whole = min(whole, shapes.MAX_PIECES + 1)
+    whole = min(whole, MAX_PIECES + 1)
     return [size] * whole + ([rest] if rest else [])
 
 

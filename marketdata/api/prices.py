@@ -11,9 +11,9 @@ from msgspec import UnsetType
 from bus.market import ticks
 from bus.topics import Mode
 from identity.authority import Identity
-from marketdata.api import shapes
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
 from marketdata.api.replies import prices as replies
+from marketdata.api.requests import prices as shapes
 from marketdata.asking import Answer, Asking
 from marketdata.cache import Tick
 from marketdata.market import Market
@@ -57,12 +57,12 @@ class Prices:
         ]
 
     async def quote(self, who: Identity, asked: shapes.OneSymbol) -> replies.Quote:
-        answer = (await self._ask(who, [(asked.exchange, asked.symbol)], Mode.DEPTH))[0]
+        answer = (await self.ask(who, [(asked.exchange, asked.symbol)], Mode.DEPTH))[0]
         return replies.Quote(data=quote_data(_there(answer)))
 
     async def quotes(self, who: Identity, asked: shapes.MultiQuotes) -> replies.MultiQuotes:
         keys = [(one.exchange, one.symbol) for one in asked.symbols]
-        answers = await self._ask(who, keys, Mode.DEPTH)
+        answers = await self.ask(who, keys, Mode.DEPTH)
         results = []
         for (exchange, symbol), answer in zip(keys, answers, strict=True):
             result = replies.MultiQuote(symbol=symbol, exchange=exchange)
@@ -74,10 +74,10 @@ class Prices:
         return replies.MultiQuotes(results=results)
 
     async def depth(self, who: Identity, asked: shapes.OneSymbol) -> replies.Depth:
-        answer = (await self._ask(who, [(asked.exchange, asked.symbol)], Mode.DEPTH))[0]
+        answer = (await self.ask(who, [(asked.exchange, asked.symbol)], Mode.DEPTH))[0]
         return replies.Depth(data=depth_data(_there(answer)))
 
-    async def _ask(self, who: Identity, keys: list[tuple[str, str]], best: Mode) -> list[Answer]:
+    async def ask(self, who: Identity, keys: list[tuple[str, str]], best: Mode) -> list[Answer]:
         """What the caller's role may see, asked together; each key once.
 
         Some brokers have bid and ask only in the mode with the book, so quotes ask for that.

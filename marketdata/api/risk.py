@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from identity.authority import Identity
-from marketdata.api import shapes
 from marketdata.api.converting import clock_text
 from marketdata.api.endpoint import Endpoint, ours
 from marketdata.api.replies import risk as replies
+from marketdata.api.requests import risk as shapes
 from marketdata.api.rights import (
     account_of,
     check_account,
@@ -38,7 +38,11 @@ class Risk:
                 self.set_limits,
             ),
             ours(
-                "exits", "Stops and targets of positions", shapes.Of, replies.ExitRules, self.exits
+                "exits",
+                "Stops and targets of positions",
+                shapes.Of,
+                replies.ExitRules,
+                self.exits,
             ),
             ours(
                 "exits/set",

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import date
 from functools import partial
 from http import HTTPStatus
 from typing import Final, Literal
 
-from bus.clock import Clock
-from bus.market.hours import HOURS, IST
+import msgspec
+
+from bus.market.expiry import expiry_word
 from bus.market.instruments import named
 from identity.authority import Identity
-from marketdata.api import shapes
-from marketdata.api.endpoint import ApiError, Endpoint, Request, openalgo
+from marketdata.api.endpoint import ApiError, Endpoint, Request, Streamed, openalgo
 from marketdata.api.replies import symbols as replies
-from marketdata.api.replies.common import Success
+from marketdata.api.requests import symbols as shapes
+from marketdata.api.requests.prices import OneSymbol
 from marketdata.catalogue import Catalogue, Listed
 from marketdata.market import Market
 from marketdata.paper import Paper
@@ -27,18 +28,21 @@ _KINDS: Final = {"share": "EQ", "index": "INDEX", "future": "FUT"}
 class Symbols:
     """The handlers; `endpoints` are their rows. `catalogue` is asked anew each time."""
 
-    def __init__(
-        self, market: Market, paper: Paper, catalogue: Callable[[], Catalogue], clock: Clock
-    ) -> None:
+    def __init__(self, market: Market, paper: Paper, catalogue: Callable[[], Catalogue]) -> None:
         self._market = market
         self._paper = paper
         self._catalogue = catalogue
-        self._clock = clock
 
     def endpoints(self) -> list[Endpoint]:
         row = partial(openalgo, right="prices")
         return [
-            row("symbol", "One instrument", shapes.OneSymbol, replies.OneSymbol, self.symbol),
+            row(
+                "symbol",
+                "One instrument",
+                OneSymbol,
+                replies.OneSymbol,
+                self.symbol,
+            ),
             row("search", "Search instruments", shapes.Search, replies.Symbols, self.search),
             row(
                 "expiry",
@@ -48,18 +52,12 @@ class Symbols:
                 self.expiry,
             ),
             row(
-                "intervals",
-                "Intervals of historical data: none, this service keeps no history",
-                Request,
-                replies.Intervals,
-                self.intervals,
-            ),
-            row(
-                "history",
-                "Historical data: always refused, this service keeps none",
-                shapes.History,
-                Success,
-                self.history,
+                "instruments",
+                "All instruments of an exchange",
+                shapes.Instruments,
+                replies.Symbols,
+                self.instruments,
+                method="GET",
             ),
             row("ping", "Whether the key is good", Request, replies.Ping, self.ping),
             row("analyzer", "Paper trading is on", Request, replies.Analyzer, self.analyzer),
@@ -70,16 +68,9 @@ class Symbols:
                 replies.Analyzer,
                 self.toggle,
             ),
-            row(
-                "market/timings",
-                "When exchanges trade on a day",
-                shapes.Timings,
-                replies.Timings,
-                self.timings,
-            ),
         ]
 
-    async def symbol(self, _who: Identity, asked: shapes.OneSymbol) -> replies.OneSymbol:
+    async def symbol(self, _who: Identity, asked: OneSymbol) -> replies.OneSymbol:
         listed = await asyncio.to_thread(self._catalogue().find, asked.exchange, asked.symbol)
         if listed is None:
             raise ApiError(
@@ -113,15 +104,12 @@ class Symbols:
             message=f"Found {len(days)} expiry dates for {what}", data=[day_text(d) for d in days]
         )
 
-    async def intervals(self, _who: Identity, _asked: Request) -> replies.Intervals:
-        kinds = ("seconds", "minutes", "hours", "days", "weeks", "months")
-        return replies.Intervals(data={kind: [] for kind in kinds})
-
-    async def history(self, _who: Identity, _asked: shapes.History) -> Success:
-        raise ApiError(
-            HTTPStatus.NOT_IMPLEMENTED,
-            "Historical data is not kept here; ask OpenAlgo, or record ticks and export them",
-        )
+    async def instruments(self, _who: Identity, asked: shapes.Instruments) -> Streamed:
+        pages = self._catalogue().pages(asked.exchange)
+        first = await asyncio.to_thread(next, pages, None)
+        if first is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, f"No instruments of {asked.exchange} are known")
+        return Streamed(_told(first, pages))
 
     async def ping(self, who: Identity, _asked: Request) -> replies.Ping:
         feeds = self._market.allowed(who)
@@ -143,27 +131,22 @@ class Symbols:
         reply.data.message = "Analyzer mode is on"
         return reply
 
-    async def timings(self, _who: Identity, asked: shapes.Timings) -> replies.Timings:
-        try:
-            day = date.fromisoformat(asked.date) if asked.date else self._today()
-        except ValueError:
-            raise ApiError(HTTPStatus.BAD_REQUEST, f"no day: {asked.date}") from None
-        if not self._market.calendar.is_working_day(day):
-            return replies.Timings(data=[])
-        return replies.Timings(
-            data=[
-                replies.TimingData(
-                    exchange=exchange,
-                    start_time=_ms(datetime.combine(day, hours.opens, IST)),
-                    end_time=_ms(datetime.combine(day, hours.closes, IST)),
-                )
-                for exchange, hours in HOURS.items()
-                if not hours.is_overnight and not exchange.endswith("_INDEX")
-            ]
-        )
 
-    def _today(self) -> date:
-        return datetime.fromtimestamp(self._clock.unix_ns() / 1e9, IST).date()
+async def _told(first: list[Listed], pages: Iterator[list[Listed]]) -> AsyncIterator[bytes]:
+    """A reply of some hundred thousand instruments, page by page."""
+    yield b'{"status":"success","message":"Instruments","data":['
+    page: list[Listed] | None = first
+    between = b""
+    while page:
+        yield between + await asyncio.to_thread(_listed, page)
+        between = b","
+        page = await asyncio.to_thread(next, pages, None)
+    yield b"]}"
+
+
+def _listed(page: list[Listed]) -> bytes:
+    """Without the brackets around them."""
+    return msgspec.json.encode([symbol_data(listed) for listed in page])[1:-1]
 
 
 def symbol_data(listed: Listed) -> replies.SymbolData:
@@ -191,8 +174,7 @@ def _parts(symbol: str, expiry: date | None, right: str) -> tuple[str, float]:
     """Underlying and strike of a contract; the symbol itself and -0.01 of what has neither."""
     if expiry is None:
         return symbol, -0.01
-    word = expiry.strftime("%d%b%y").upper()
-    base, _, rest = symbol.partition(word)
+    base, _, rest = symbol.partition(expiry_word(expiry))
     strike = rest.removesuffix(right)
     return base, float(strike) if right in {"CE", "PE"} and strike else -0.01
 
@@ -200,7 +182,3 @@ def _parts(symbol: str, expiry: date | None, right: str) -> tuple[str, float]:
 def day_text(day: date) -> str:
     """`10-JUL-25`."""
     return day.strftime("%d-%b-%y").upper()
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from identity.authority import Identity
-from marketdata.api import shapes
 from marketdata.api.converting import clock_text
 from marketdata.api.endpoint import ApiError, Endpoint, openalgo
 from marketdata.api.replies import triggers as replies
+from marketdata.api.requests import triggers as shapes
 from marketdata.api.rights import check_exchange, visible
 from marketdata.market import Market
 from marketdata.paper import Paper

@@ -10,7 +10,6 @@ from bus.access import LimitSettings
 from bus.events import BrokerState
 from bus.topics import Mode
 from identity.authority import BusyError, Slow
-from marketdata.api import shapes
 from marketdata.api.app import MAX_BODY_BYTES, Door, application
 from marketdata.api.data import DataCalls
 from marketdata.api.endpoint import openalgo
@@ -18,6 +17,8 @@ from marketdata.api.openapi import describe
 from marketdata.api.prices import Prices
 from marketdata.api.replies.books import Funds
 from marketdata.api.replies.orders import OrderId
+from marketdata.api.requests import orders as shapes
+from marketdata.api.requests.common import Account
 from marketdata.asking import Asking
 from marketdata.paper import Paper
 
@@ -217,7 +218,7 @@ def test_orders_need_the_right_and_a_defect_is_not_shown(harness, identity):
         async def broken(_who, _asked):
             raise KeyError("secret inside")
 
-        row = openalgo("x", "", shapes.Account, Funds, broken)
+        row = openalgo("x", "", Account, Funds, broken)
         api = Api(harness(), Keys(k=identity(), v=identity(orders=False)), more=[row])
         assert (await api.post("/api/v1/x", apikey="v"))[0] == 403
         status, reply = await api.post("/api/v1/x", apikey="k")

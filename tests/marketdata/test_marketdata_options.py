@@ -1,33 +1,13 @@
 """Options by their distance from the underlying's price, and orders for them."""
 
-import asyncio
-import json
-import sqlite3
 from datetime import date
-from types import SimpleNamespace
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paper import Listed
 
-from bus.access import LimitSettings
-from bus.settings import SandboxSettings
-from bus.topics import Mode
-from marketdata.api.app import Door, application
-from marketdata.api.options import Options
-from marketdata.api.orders import Orders
-from marketdata.asking import Asking
-from marketdata.catalogue import Catalogue
 from marketdata.chain import ChainError, Underlying, day_of, strike_at
-from marketdata.paper import Paper
-from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.rules import Rules
-from marketdata.sandbox.runner import DeskRunner
-from marketdata.sandbox.store import Store
 
-STRIKES = [24_900, 24_950, 25_000, 25_050, 25_100]
 NIFTY = {"underlying": "NIFTY", "exchange": "NSE_INDEX", "expiry_date": "27JAN26"}
 
 
@@ -64,64 +44,6 @@ def test_calls_and_puts_mirror_each_other(strikes, price, steps):
         else:
             with pytest.raises(ChainError):
                 strike_at(strikes, price, f"{offset}{steps}", right)
-
-
-@pytest.fixture
-def asked(harness, identity, tmp_path):
-    """Runs a coroutine with `ask(name, status, **body)`; the index is at 25,010."""
-    with sqlite3.connect(tmp_path / "a.db") as master:
-        master.execute(
-            "CREATE TABLE instruments (exchange, symbol, token, lot_size, tick_size, "
-            "freeze_quantity)"
-        )
-        symbols = [f"NIFTY27JAN26{k}{r}" for k in STRIKES for r in ("CE", "PE")]
-        symbols.append("NIFTYNXT5027JAN2625000CE")  # another base that begins alike
-        rows = [("NFO", symbol, "1", 25, 50_000, 1800) for symbol in symbols]
-        master.executemany("INSERT INTO instruments VALUES (?,?,?,?,?,?)", rows)
-    master.close()
-
-    def run(work):
-        async def go():
-            one = harness(first_tick_timeout_s=0.05)
-            one.tick(25_010.0, symbol="NIFTY", exchange="NSE_INDEX")
-            for symbol in symbols:
-                one.tick(100.0, symbol=symbol, exchange="NFO", mode=Mode.DEPTH)
-            asking = Asking(one.market)
-            paper = Paper(one.market, asking)
-            orders = Orders(paper)
-            catalogue = Catalogue(tmp_path, ["a"])
-            calls = (orders, Options(one.market, asking, orders, lambda: catalogue))
-            keys = SimpleNamespace(verify={"ann": identity("ann")}.get)
-            door = Door(keys, LimitSettings(), one.clock, ["127.0.0.1"])
-            app = application([row for call in calls for row in call.endpoints()], door)
-            runner = DeskRunner(
-                lambda: Desk(
-                    Store(tmp_path / "s.db"),
-                    Listed(),
-                    one.clock,
-                    Rules.of(SandboxSettings()),
-                    last_value=paper.last_value,
-                )
-            )
-            await runner.start()
-            paper.open(runner, ())
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://127.0.0.1"
-            ) as client:
-
-                async def ask(name, status=200, **body):
-                    content = json.dumps({"apikey": "ann"} | body)
-                    reply = await client.post(f"/api/v1/{name}", content=content)
-                    assert reply.status_code == status, reply.text
-                    return reply.json()
-
-                await work(ask)
-            await runner.stop()
-
-        asyncio.run(go())
-
-    return run
 
 
 def test_an_option_is_found_and_bought_by_its_offset(asked):

@@ -60,15 +60,3 @@ class AnalyzerData(Struct, kw_only=True):
 
 class Analyzer(Success, kw_only=True):
     data: AnalyzerData
-
-
-class TimingData(Struct, kw_only=True):
-    """Unix ms."""
-
-    exchange: str
-    start_time: int
-    end_time: int
-
-
-class Timings(Success, kw_only=True):
-    data: list[TimingData]
