@@ -32,6 +32,7 @@ from marketdata.api.chains import Chains
 from marketdata.api.data import DataCalls
 from marketdata.api.endpoint import Endpoint
 from marketdata.api.exchanges import Exchanges
+from marketdata.api.history import History
 from marketdata.api.options import Options
 from marketdata.api.orders import Orders
 from marketdata.api.prices import Prices
@@ -42,6 +43,7 @@ from marketdata.api.triggers import Triggers
 from marketdata.api.underlyings import Underlyings
 from marketdata.asking import Asking
 from marketdata.catalogue import Catalogue
+from marketdata.history import Historian
 from marketdata.interpreter import prepare
 from marketdata.keeper import Keeper
 from marketdata.market import Market
@@ -71,6 +73,7 @@ class MarketDataService:
         told = boot.settings_as(MarketDataBootstrap)
         self._settings = told.marketdata
         self._instruments = Path(told.state) / "instruments"
+        self._recordings = told.recordings
         self._subscriber = Subscriber(
             host.context, secret=host.secret, on_frames=self._on_frames, tap=True
         )
@@ -246,6 +249,7 @@ class MarketDataService:
             Symbols(market, paper, self._catalogue),
             Exchanges(market.calendar, clock),
             Risk(paper),
+            History(market, Historian(self._recordings)),
             DataCalls(market, paper, lambda: self._subscriber.lost_total),
         )
         return [endpoint for call in calls for endpoint in call.endpoints()]

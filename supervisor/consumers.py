@@ -43,6 +43,7 @@ def _marketdata(config: Config, paths: StatePaths, last_endpoint: str) -> Market
         state=str(paths.root),
         sandbox=config.sandbox,
         adapters=list(config.adapters),
+        recordings=config.recorder.folder,
     )
 
 

@@ -12,7 +12,7 @@ ALLOWED = {
     "adapters": {"bus"},
     "bridge": {"adapters", "bus"},
     "identity": {"bus"},
-    "marketdata": {"bus", "identity"},
+    "marketdata": {"bus", "identity", "recording"},
     "proxy": {"bus", "identity"},
     "recording": {"adapters", "bus"},
     "simulators": {"bus"},

@@ -101,3 +101,5 @@ class MarketDataBootstrap(Struct, frozen=True, kw_only=True):
     sandbox: SandboxSettings = SandboxSettings()
     #: Whose instruments can be traded on paper until the bus says who is there, best first.
     adapters: list[str] = []
+    #: Where the recorder's segments are, whether or not it is switched on.
+    recordings: str = ""

@@ -25,9 +25,8 @@ _FAILURES: Final = {
     "413": "The request is too large",
     "429": "Too many requests of this key, or at a time",
     "500": "A defect of the service",
-    "501": "The service does not do this",
     "502": "The last tick is damaged",
-    "503": "The paper account is not open now",
+    "503": "The paper account is not open now, or recordings cannot be read in time",
 }
 
 

@@ -22,6 +22,7 @@ from identity.scopes import Scopes
 from marketdata.api.app import Door, application
 from marketdata.api.chains import Chains
 from marketdata.api.exchanges import Exchanges
+from marketdata.api.history import History
 from marketdata.api.options import Options
 from marketdata.api.orders import Orders
 from marketdata.api.prices import Prices
@@ -29,6 +30,7 @@ from marketdata.api.symbols import Symbols
 from marketdata.api.underlyings import Underlyings
 from marketdata.asking import Asking
 from marketdata.catalogue import Catalogue
+from marketdata.history import Historian
 from marketdata.market import Market
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
@@ -152,8 +154,14 @@ def asked(harness, identity, tmp_path):
                 chains,
                 Symbols(one.market, paper, lambda: catalogue),
                 Exchanges(calendar or one.market.calendar, one.clock),
+                History(one.market, Historian(str(tmp_path / "recordings"))),
             )
-            keys = SimpleNamespace(verify={"ann": identity("ann")}.get)
+            users = {
+                "ann": identity("ann"),
+                "bob": identity("bob", adapters=frozenset({"b"})),
+                "eve": identity("eve", exchanges=frozenset({"MCX"})),
+            }
+            keys = SimpleNamespace(verify=users.get)
             door = Door(keys, LimitSettings(), one.clock, ["127.0.0.1"])
             app = application([row for call in calls for row in call.endpoints()], door)
             runner = DeskRunner(

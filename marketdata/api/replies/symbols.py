@@ -38,10 +38,6 @@ class Expiries(Success, kw_only=True):
     data: list[str]
 
 
-class Intervals(Success, kw_only=True):
-    data: dict[str, list[str]]
-
-
 class PingData(Struct, kw_only=True):
     message: Literal["pong"] = "pong"
     broker: str
