@@ -8,18 +8,17 @@ generation, with the whole demand restored from the bus.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
 import signal
 import statistics
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from instance import Instance, free_port, machine
+from listening import Listening
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.sync.client import connect
 
@@ -39,31 +38,15 @@ def config(port: int, *, template: bool) -> str:
     )
 
 
-class Listener(threading.Thread):
+class Listener(Listening):
     """A client that notes when each tick came, and whose."""
 
     def __init__(self, port: int, key: str, symbols: list[str]) -> None:
-        super().__init__(daemon=True)
         self.ticks: list[tuple[float, str]] = []
-        self._stack = contextlib.ExitStack()
-        self._client = self._stack.enter_context(
-            connect(f"ws://127.0.0.1:{port}", max_queue=None, close_timeout=1)
-        )
-        self._client.send(json.dumps({"action": "authenticate", "api_key": key}))
-        self._client.recv(timeout=5)
-        wanted = [{"symbol": symbol, "exchange": "NSE"} for symbol in symbols]
-        self._client.send(json.dumps({"action": "subscribe", "mode": 1, "symbols": wanted}))
-        self.start()
+        super().__init__(f"ws://127.0.0.1:{port}", key, symbols)
 
-    def run(self) -> None:
-        with contextlib.suppress(Exception):
-            for text in self._client:
-                message = json.loads(text)
-                if message.get("type") == "market_data":
-                    self.ticks.append((time.monotonic(), message["symbol"]))
-
-    def close(self) -> None:
-        self._stack.close()
+    def heard(self, tick: dict[str, Any], now: float) -> None:
+        self.ticks.append((now, tick["symbol"]))
 
 
 def adapter_outage_ms(instance: Instance, listener: Listener) -> dict[str, float]:

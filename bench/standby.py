@@ -8,19 +8,17 @@ what the second session costs while nothing happens: CPU of the proxy, with it a
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import signal
 import statistics
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 from instance import Instance, machine
-from websockets.sync.client import connect
+from listening import Listening
 
 from bus.control.messages import ProcessStatus
 
@@ -36,29 +34,17 @@ def config(rate: int, *, standby: bool) -> str:
     )
 
 
-class Client(threading.Thread):
+class Client(Listening):
     """Counts what is wrong with the numbers of each symbol, and their longest silences."""
 
     def __init__(self, url: str, key: str) -> None:
-        super().__init__(daemon=True)
         self.received = self.missed = self.repeated = 0
         self._last: dict[str, tuple[int, float]] = {}
         self._longest = 0.0
-        self._stack = contextlib.ExitStack()
-        self._client = self._stack.enter_context(connect(url, max_queue=None, close_timeout=1))
-        self._client.send(json.dumps({"action": "authenticate", "api_key": key}))
-        self._client.recv(timeout=5)
-        wanted = [{"symbol": symbol, "exchange": "NSE"} for symbol in SYMBOLS]
-        self._client.send(json.dumps({"action": "subscribe", "mode": 1, "symbols": wanted}))
-        self.start()
+        super().__init__(url, key, SYMBOLS)
 
-    def run(self) -> None:
-        with contextlib.suppress(Exception):
-            for text in self._client:
-                message = json.loads(text)
-                if message.get("type") == "market_data":
-                    number = round(message["data"]["ltp"])
-                    self._note(message["symbol"], number, time.monotonic())
+    def heard(self, tick: dict[str, Any], now: float) -> None:
+        self._note(tick["symbol"], round(tick["data"]["ltp"]), now)
 
     def _note(self, symbol: str, number: int, now: float) -> None:
         before, at = self._last.get(symbol, (number - 1, now))
@@ -76,9 +62,6 @@ class Client(threading.Thread):
     def forget(self) -> None:
         """The beginning is none of it: a broker greets a session with the last tick."""
         self.missed = self.repeated = self.received = 0
-
-    def close(self) -> None:
-        self._stack.close()
 
 
 def is_ready(status: ProcessStatus, *, standby: bool) -> bool:
