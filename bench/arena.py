@@ -74,6 +74,8 @@ class Result:
     p99_ms: float
     p999_ms: float
     max_ms: float
+    #: How late the publisher's timer rang: what the machine adds, whatever the server does.
+    timer_late_p99_ms: float
 
     def text(self) -> str:
         verdict = "sustained" if self.sustained else "NOT SUSTAINED"
@@ -82,7 +84,8 @@ class Result:
             f"lost {self.lost}  disorder {self.disorder}  lanes {self.lanes}  "
             f"server {self.server_cpu_us_per_delivery:.2f} us/delivery "
             f"({self.server_cpu_percent:.0f} % CPU)  p50 {self.p50_ms:.2f}  p99 {self.p99_ms:.2f}  "
-            f"p99.9 {self.p999_ms:.2f}  max {self.max_ms:.2f} ms  drain {self.drain_s:.2f} s  "
+            f"p99.9 {self.p999_ms:.2f}  max {self.max_ms:.2f} ms  "
+            f"(timers late p99 {self.timer_late_p99_ms:.2f})  drain {self.drain_s:.2f} s  "
             f"{verdict}"
         )
 
@@ -177,6 +180,7 @@ class Arena:
             p99_ms=quantile(latencies, 0.99),
             p999_ms=quantile(latencies, 0.999),
             max_ms=latencies[-1] if latencies else 0.0,
+            timer_late_p99_ms=told["late_p99_ms"],
         )
 
     def expect(self, published: int) -> list[int]:

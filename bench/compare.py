@@ -36,6 +36,7 @@ class Row:
     name: str
     maximum: Result | None = None
     common: Result | None = None
+    half_target: Result | None = None
     target: Result | None = None
     shares: dict[str, Result] = field(default_factory=dict)
     subsets: Result | None = None
@@ -66,6 +67,10 @@ async def measure(entry: Entry, options: argparse.Namespace) -> Row:
         for share in SHARES:
             result = await said(ready, top * share, options.seconds, f"{share:.0%} of the maximum")
             row.shares[f"{share:.0%}"] = result
+        if top >= options.target / 2:
+            row.half_target = await said(
+                ready, options.target / 2, options.seconds, "half of the target's load"
+            )
         if top >= options.target:
             row.target = await said(ready, options.target, options.seconds, "the target's load")
     async with arena(entry.make(), Load(subset=50)) as ready:
@@ -137,7 +142,9 @@ def table(rows: list[Row]) -> str:
         "",
         "maximum, deliveries/s",
         "CPU us/delivery at 25,000/s",
+        "at the target",
         "at the maximum",
+        "p50 / p99 / p99.9 ms at half of the target",
         "p50 / p99 / p99.9 ms at 10 %",
         "at 50 %",
         "at 90 %",
@@ -149,20 +156,26 @@ def table(rows: list[Row]) -> str:
     lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     for row in rows:
         if row.maximum is None or row.common is None:
-            lines.append(f"| {row.name} | none |" + " |" * 9)
+            lines.append(f"| {row.name} | none |" + " |" * (len(headings) - 2))
             continue
-        shares = " | ".join(
-            f"{r.p50_ms:.1f} / {r.p99_ms:.1f} / {r.p999_ms:.1f}" for r in row.shares.values()
-        )
+        shares = " | ".join(latencies(result) for result in row.shares.values())
+        target = f"{row.target.server_cpu_us_per_delivery:.2f}" if row.target else "out of reach"
         subsets = f"{row.subsets.delivered_per_s:,.0f}" if row.subsets else "none"
         lines.append(
             f"| {row.name} | {row.maximum.delivered_per_s:,.0f} "
             f"| {row.common.server_cpu_us_per_delivery:.1f} "
-            f"| {row.maximum.server_cpu_us_per_delivery:.2f} | {shares} | {subsets} "
+            f"| {target} | {row.maximum.server_cpu_us_per_delivery:.2f} "
+            f"| {latencies(row.half_target)} | {shares} | {subsets} "
             f"| {row.idle_bytes / 1024:.1f} | {row.stopped.get('healthy_p99_ms', 0):.1f} "
             f"| {row.stopped.get('stopped_p99_ms', 0):.1f} |"
         )
     return "\n".join(lines)
+
+
+def latencies(result: Result | None) -> str:
+    if result is None:
+        return "out of reach"
+    return f"{result.p50_ms:.1f} / {result.p99_ms:.1f} / {result.p999_ms:.1f}"
 
 
 async def compare(entries: list[Entry], options: argparse.Namespace) -> list[Row]:
@@ -171,7 +184,9 @@ async def compare(entries: list[Entry], options: argparse.Namespace) -> list[Row
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="comma list: ours,ours2,broadcast,classic,nats")
+    parser.add_argument(
+        "--only", default="", help="comma list: ours,gathering,ours2,broadcast,classic,nats"
+    )
     parser.add_argument("--seconds", type=float, default=3.0, help="of each run")
     parser.add_argument("--steps", type=int, default=8, help="runs at most to find a maximum")
     parser.add_argument("--idle", type=int, default=5000, help="idle clients")
@@ -184,6 +199,7 @@ def main() -> None:
     nats = nats_binary()
     entries = {
         "ours": Entry(Ours, 20_000),
+        "gathering": Entry(lambda: Ours(gather_s=0.02), 20_000),
         "ours2": Entry(lambda: Ours(workers=2), 20_000),
         "broadcast": Entry(Broadcast, 4000),
         "classic": Entry(Classic, 500),

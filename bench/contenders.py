@@ -69,9 +69,12 @@ class Contender(ABC):
 class Ours(Contender):
     """`profile` runs the first worker under cProfile into that file."""
 
-    def __init__(self, workers: int = 1, profile: str = "") -> None:
+    def __init__(self, workers: int = 1, profile: str = "", gather_s: float = 0.0) -> None:
         super().__init__()
         self.name = "ours" if workers == 1 else f"ours, {workers} workers"
+        if gather_s:
+            self.name += f", gather_s = {gather_s:g}"
+        self._gather_s = gather_s
         self._workers = workers
         self._profile = profile
         self._control: Control | None = None
@@ -106,7 +109,12 @@ class Ours(Contender):
     def _settings(self, keys_path: str) -> ProxyBootstrap:
         return ProxyBootstrap(
             # The benchmark's clients answer no pings.
-            proxy=ProxySettings(port=self.port, workers=self._workers, ping_interval_s=_MANY),
+            proxy=ProxySettings(
+                port=self.port,
+                workers=self._workers,
+                ping_interval_s=_MANY,
+                gather_s=self._gather_s,
+            ),
             adapters=[AdapterEntry("bench", "bench")],
             keys_path=keys_path,
             access=AccessSettings(roles={"bench": _ROLE}, limits=_LIMITS),

@@ -28,7 +28,7 @@ async def benchmark(options: argparse.Namespace) -> list[Result]:
         client_processes=options.client_processes,
         settle_s=options.settle,
     )
-    async with arena(Ours(options.workers, options.profile), load) as ready:
+    async with arena(Ours(options.workers, options.profile, options.gather), load) as ready:
         if options.find_max:
             return await ready.find_max(options.rate, options.seconds, options.steps)
         result = await ready.run(options.rate, options.seconds)
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument(
         "--subset", type=int, default=0, help="so many symbols at random per client"
     )
+    parser.add_argument("--gather", type=float, default=0.0, help="[proxy] gather_s")
     parser.add_argument("--even", action="store_true", help="no bursts from the publisher")
     parser.add_argument("--find-max", action="store_true", help="step --rate up to the maximum")
     parser.add_argument("--steps", type=int, default=10, help="runs at most with --find-max")

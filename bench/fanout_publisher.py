@@ -79,18 +79,22 @@ class Source:
         """Never makes up for more than 50 ms at once."""
         cpu, began, sent_before = time.process_time(), time.perf_counter(), self.published
         owed_since = began
+        late: list[float] = []
         while (now := time.perf_counter()) - began < seconds:
             owed_since = max(owed_since, now - 0.05)
             due = int((now - owed_since) * rate)
             if due:
                 self.burst(due)
                 owed_since += due / rate
+            slept = time.perf_counter()
             await asyncio.sleep(self.pause_s)
+            late.append(time.perf_counter() - slept - self.pause_s)
         elapsed = time.perf_counter() - began
         return {
             "published": self.published - sent_before,
             "elapsed_s": elapsed,
             "cpu_s": time.process_time() - cpu,
+            "late_p99_ms": sorted(late)[int(0.99 * len(late))] * 1e3,
         }
 
 

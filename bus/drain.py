@@ -33,12 +33,13 @@ class Drain(Wakeup, Generic[T]):
         receive: Callable[[int], T],
         on_batch: Callable[[list[T]], None],
         budget: int = BUDGET,
+        gather_s: float = 0.0,
     ) -> None:
         self._socket = socket
         self._receive = receive
         self._on_batch = on_batch
         self._budget = budget
-        super().__init__(socket.fileno())
+        super().__init__(socket.fileno(), gather_s)
 
     def read(self) -> None:
         """Take what is there now, at most a budget of it."""

@@ -70,11 +70,15 @@ class ZeroMq:
     """A SUB socket (`Receiver`)."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], entry: PublisherEntry, on_batch: OnBatch
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        entry: PublisherEntry,
+        on_batch: OnBatch,
+        gather_s: float = 0.0,
     ) -> None:
         self._socket = sockets.subscriber(context)
         self._socket.connect(entry.endpoint)
-        self._drain = Drain(self._socket, self._socket.recv, on_batch)
+        self._drain = Drain(self._socket, self._socket.recv, on_batch, gather_s=gather_s)
 
     def subscribe(self, topic: bytes) -> None:
         self._socket.subscribe(topic)

@@ -22,6 +22,7 @@ from bus.events import (
     decode_event,
 )
 from bus.frames import Frame, Kind
+from bus.lane.receiving import lane_or_zeromq
 from bus.market.hours import Calendar
 from bus.measuring.flow import Flow
 from bus.measuring.latency import Latency
@@ -65,7 +66,12 @@ class ProxyService:
         #: The newest event of each adapter and service.
         self._events: dict[bytes, Frame] = {}
         self._flow = Flow(host.clock)
-        self._subscriber = Subscriber(host.context, secret=host.secret, on_frames=self._on_frames)
+        self._subscriber = Subscriber(
+            host.context,
+            secret=host.secret,
+            on_frames=self._on_frames,
+            connect=lane_or_zeromq(host.context, host.secret, boot.proxy.gather_s),
+        )
         self._identities = Identities(host, boot.keys_path, boot.access)
         demand, feeds, lanes = Demand(self._subscriber), Feeds(), Lanes()
         self._desk = Desk(

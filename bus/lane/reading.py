@@ -94,10 +94,15 @@ class LaneReader:
 class LaneDrain(Wakeup):
     """Hands batches from a lane to `on_batch`, in the running event loop."""
 
-    def __init__(self, reader: LaneReader, on_batch: Callable[[list[bytes]], None]) -> None:
+    def __init__(
+        self,
+        reader: LaneReader,
+        on_batch: Callable[[list[bytes]], None],
+        gather_s: float = 0.0,
+    ) -> None:
         self._reader = reader
         self._on_batch = on_batch
-        super().__init__(reader.fileno())
+        super().__init__(reader.fileno(), gather_s)
 
     def read(self) -> None:
         """Take what is there now, at most a budget of it and a block."""

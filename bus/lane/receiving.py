@@ -16,16 +16,21 @@ from bus.transport import Connect, OnBatch, Receiver, ZeroMq
 logger = logging.getLogger(__name__)
 
 
-def lane_or_zeromq(context: zmq.Context[zmq.Socket[bytes]], secret: Secret) -> Connect:
-    """A consumer's connections: by the lane where the publisher has one, else by its socket."""
+def lane_or_zeromq(
+    context: zmq.Context[zmq.Socket[bytes]], secret: Secret, gather_s: float = 0.0
+) -> Connect:
+    """A consumer's connections: by the lane where the publisher has one, else by its socket.
+
+    `gather_s`: see `bus.wakeup`.
+    """
 
     def connect(entry: PublisherEntry, on_batch: OnBatch) -> Receiver:
         if entry.lane:
             try:
-                return LaneReceiver(context, entry, secret, on_batch)
+                return LaneReceiver(context, entry, secret, on_batch, gather_s)
             except LaneError as error:
                 logger.warning("%s; its socket is read instead", error)
-        return ZeroMq(context, entry, on_batch)
+        return ZeroMq(context, entry, on_batch, gather_s)
 
     return connect
 
@@ -39,6 +44,7 @@ class LaneReceiver:
         entry: PublisherEntry,
         secret: Secret,
         on_batch: OnBatch,
+        gather_s: float = 0.0,
     ) -> None:
         self._reader = LaneReader(entry, secret)
         self._on_batch = on_batch
@@ -46,7 +52,7 @@ class LaneReceiver:
         self._wanted: set[bytes] = set()
         self._socket = ZeroMq(context, entry, _ignore)
         self._socket.subscribe(bell_topic(self._reader.bell))
-        self._drain = LaneDrain(self._reader, self._read)
+        self._drain = LaneDrain(self._reader, self._read, gather_s)
 
     def subscribe(self, topic: bytes) -> None:
         if topic == WELCOME_TOPIC:

@@ -33,6 +33,8 @@ class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     stall_timeout_s: PositiveSeconds = 30.0
     #: Bytes that may wait for one client before it is closed with 4008 at once.
     max_backlog_bytes: Positive = 16 << 20
+    #: Seconds within which ticks in quick succession go out in one write per client, at the most.
+    gather_s: Annotated[float, Meta(ge=0, le=0.1)] = 0.0
     #: Exchange of a symbol that names none.
     default_exchange: str = "NSE"
     #: What `get_supported_brokers` answers; the configured adapters' brokers when empty.

@@ -1,4 +1,4 @@
-"""Attacks on the server, each beside a client that must not notice.
+"""Attacks on the entrance, each beside a client that must not notice.
 
 Attackers come from 127.0.0.2 where it matters that they are somebody else.
 """
@@ -7,90 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
-import struct
-import sys
 import time
-import zlib
 
-import psutil
 import pytest
+from attacking import MIB, UPGRADE, auth, elsewhere, limits, logs_in, many_files, rss, shake
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from bus.access import AccessSettings, LimitSettings
-
 PING = {"action": "ping"}
-MIB = 1 << 20
-UPGRADE = (
-    "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{more}\r\n"
-)
-
-elsewhere = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="only Linux has 127.0.0.2 without asking"
-)
-
-
-def limits(**values):
-    return AccessSettings(limits=LimitSettings(**values))
-
-
-def auth(key):
-    return json.dumps({"action": "authenticate", "api_key": key})
-
-
-def rss():
-    return psutil.Process().memory_info().rss
-
-
-def frame(opcode, payload, *, rsv1=False, final=True):
-    """As a client sends it, masked with zeros."""
-    head = opcode | 0x80 * final | 0x40 * rsv1
-    size = len(payload)
-    if size < 126:
-        return bytes((head, 0x80 | size)) + bytes(4) + payload
-    if size <= 0xFFFF:
-        return struct.pack(">BBH", head, 0x80 | 126, size) + bytes(4) + payload
-    return struct.pack(">BBQ", head, 0x80 | 127, size) + bytes(4) + payload
-
-
-async def shake(bench, *, host=None, more=""):
-    """A raw connection, and the head of the answer to its handshake."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
-    text = UPGRADE.format(host=host or f"127.0.0.1:{bench.port}", more=more)
-    writer.write(text.encode())
-    return reader, writer, (await reader.readuntil(b"\r\n\r\n")).decode()
-
-
-@contextlib.contextmanager
-def many_files():
-    """As many as the system allows: both ends of each connection are ours here."""
-    import resource  # noqa: PLC0415 - not on every system
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < 6000:
-        pytest.skip(f"only {hard} open files are allowed")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-async def logs_in(bench, key, within=1.0, **options):
-    """A good client gets in, and soon."""
-    began = time.monotonic()
-    client = await bench.connect(**options)
-    assert (await client.ask(auth(key)))["status"] == "success"
-    took = time.monotonic() - began
-    assert took < within, f"{took:.2f} s"
-    return client
-
-
-# --- wrong keys -----------------------------------------------------------------------------
 
 
 @elsewhere
@@ -163,9 +89,6 @@ def test_failures_of_an_address_wait_longer_each_time_and_others_do_not(proxy_be
             await logs_in(bench, bench.keys.create("alice"), within=0.3)
 
     asyncio.run(scenario())
-
-
-# --- connections that go nowhere ------------------------------------------------------------
 
 
 @elsewhere
@@ -273,9 +196,6 @@ def test_forwarded_address_counts_only_when_the_proxy_is_trusted(proxy_bench):
     assert asyncio.run(connections([])) == 2
 
 
-# --- pages of strangers ---------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("origin", "settings", "status"),
     [
@@ -317,137 +237,6 @@ def test_name_that_somebody_points_at_loopback_is_refused(proxy_bench):
             assert head.startswith("HTTP/1.1 400 ")
             writer.close()
             assert bench.service.stats()["host_refused_total"] == 1
-
-    asyncio.run(scenario())
-
-
-# --- bombs and floods -----------------------------------------------------------------------
-
-
-def bomb():
-    """A gibibyte of zeros as raw deflate, less than a mebibyte."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    chunk = bytes(64 * MIB)
-    packed = packer.compress(chunk) + packer.flush(zlib.Z_FULL_FLUSH)
-    return packed * 16
-
-
-def test_compression_bomb_is_never_unpacked(proxy_bench):
-    async def scenario():
-        packed = bomb()
-        assert len(packed) < MIB + 100_000
-        async with proxy_bench(max_message_bytes=2 * MIB) as bench:
-            good = await bench.client()
-            reader, writer, head = await shake(
-                bench, more="Sec-WebSocket-Extensions: permessage-deflate\r\n"
-            )
-            assert "101" in head
-            assert "extensions" not in head.lower()
-            before = rss()
-            writer.write(frame(1, packed, rsv1=True))
-            answer = await reader.read()
-            assert answer[:1] == b"\x88"
-            assert struct.unpack(">H", answer[2:4]) == (1002,)
-            assert rss() - before < 32 * MIB
-            assert (await good.ask(PING))["type"] == "pong"
-            writer.close()
-
-    asyncio.run(scenario())
-
-
-def test_flood_of_messages_is_closed_with_4429(proxy_bench):
-    async def scenario():
-        async with proxy_bench(access=limits(messages_per_s=10, message_burst=50)) as bench:
-            good, flooder = await bench.client(), await bench.client()
-            await flooder.send(*[PING] * 200)
-            with pytest.raises(ConnectionClosed) as closed:
-                await flooder.receive_all()
-            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
-                4429,
-                "too many messages",
-            )
-            assert bench.service.stats()["flood_closed_total"] == 1
-            assert (await good.ask(PING))["type"] == "pong"
-
-    asyncio.run(scenario())
-
-
-def test_flood_of_control_frames_counts_like_messages(proxy_bench):
-    async def scenario():
-        async with proxy_bench(access=limits(messages_per_s=10, message_burst=50)) as bench:
-            reader, writer, _ = await shake(bench)
-            writer.write(frame(9, b"x") * 500)
-            await reader.read()
-            assert bench.service.stats()["flood_closed_total"] == 1
-            writer.close()
-
-    asyncio.run(scenario())
-
-
-def test_client_that_pings_for_ever_and_never_reads_is_cut_off(proxy_bench):
-    async def scenario():
-        access = limits(messages_per_s=1e9, message_burst=10**9, max_unread_bytes=MIB)
-        async with proxy_bench(access=access, max_backlog_bytes=MIB) as bench:
-            good = await bench.client()
-            reader, writer, _ = await shake(bench)
-            reader._transport.pause_reading()
-            before = rss()
-            ping = frame(9, bytes(125)) * 1000
-            with contextlib.suppress(ConnectionError):
-                async with asyncio.timeout(20):
-                    while not bench.service.stats()["unread_closed_total"]:
-                        writer.write(ping)
-                        await writer.drain()
-            assert bench.service.stats()["unread_closed_total"] == 1
-            assert rss() - before < 64 * MIB
-            assert (await good.ask(PING))["type"] == "pong"
-            writer.transport.abort()
-
-    asyncio.run(scenario())
-
-
-def test_big_messages_that_wait_are_held_back_in_the_network(proxy_bench):
-    """A thousand frames may wait, and each may be a mebibyte: bytes are bounded, too."""
-
-    async def scenario():
-        access = limits(free_failed_logins=1, failed_login_delay_s=1.0)
-        async with proxy_bench(access=access) as bench:
-            client = await bench.connect()
-            await client.ask(auth("wrong"))
-            before = rss()
-            big = "x" * (MIB - 100)
-            messages = [auth("wrong again"), *[json.dumps([big]) for _ in range(60)]]
-            sending = asyncio.create_task(client.send(*messages))
-            await asyncio.sleep(0.5)
-            (inside,) = bench.service._server.clients
-            assert inside._connection._waiting_bytes <= 2 * MIB + 2**18
-            assert not sending.done()
-            for _ in range(61):
-                assert (await client.receive())["status"] == "error"
-            await sending
-            assert (await client.ask(PING))["type"] == "pong"
-            assert rss() - before < 200 * MIB  # both ends are in this process
-
-    asyncio.run(scenario())
-
-
-def test_client_that_never_reads_costs_a_bound_and_nobody_else(proxy_bench):
-    async def scenario():
-        async with proxy_bench(stall_timeout_s=1.0) as bench:
-            good, stalled = await bench.client(), await bench.client(max_queue=1)
-            for client in (good, stalled):
-                await client.subscribe()
-            stalled.connection.transport.pause_reading()
-            before, slowest = rss(), 0.0
-            for number in range(3000):
-                began = time.perf_counter()
-                bench.adapter.tick(ltp=number, padding="x" * 20_000)
-                assert (await good.receive())["data"]["ltp"] == number
-                slowest = max(slowest, time.perf_counter() - began)
-            assert slowest < 1.0
-            assert rss() - before < 96 * MIB
-            await bench.until(lambda: bench.service.stats()["slow_closed_total"] == 1)
-            stalled.connection.transport.abort()
 
     asyncio.run(scenario())
 
