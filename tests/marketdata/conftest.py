@@ -123,7 +123,8 @@ def identity():
 @pytest.fixture
 def asked(harness, identity, tmp_path):
     """Runs a coroutine with `ask(name, status, **body)`; the index is at 25,010, all options at
-    100. `ask.market` is the harness, `ask.list` adds an instrument."""
+    100. `ask.market` is the harness, `ask.list` adds an instrument,
+    `ask.app` is the application."""
     with sqlite3.connect(tmp_path / "a.db") as master:
         master.execute(
             "CREATE TABLE instruments (exchange, symbol, token, lot_size, tick_size, "
@@ -193,7 +194,7 @@ def asked(harness, identity, tmp_path):
                         master.execute("INSERT INTO instruments VALUES (?,?,?,?,?,?)", row)
                     master.close()
 
-                ask.market, ask.list = one, list_one
+                ask.market, ask.list, ask.app = one, list_one, app
                 await work(ask)
             await runner.stop()
 
