@@ -47,7 +47,7 @@ def write(name: str, pipe: Connection, count: int) -> None:
     for _ in range(LATENCY_MESSAGES):
         due += LATENCY_PAUSE_S
         while time.monotonic() < due:
-            time.sleep(0)  # a sleep would be late by more than a message takes
+            pass  # a sleep would be late by more than a message takes
         writer.write([time.monotonic_ns().to_bytes(STAMP_BYTES, "little") + pad])
     pipe.recv()  # the reader has them
     message = bytes(MESSAGE_BYTES)

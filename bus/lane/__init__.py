@@ -1,6 +1,8 @@
 """The shared-memory lane: frames for hot consumers on the same machine.
 
-    ring        one writer, many readers, in a block of bytes (pure)
+    ring        one writer, many readers, in a block of bytes: its layout, and why it is right
+    putting     the ring's writer (pure)
+    taking      the ring's readers (pure)
     memory      that block of bytes, from the kernel and gone with its last user
     doorbell    waking readers that sleep
     writing     a publisher's end

@@ -1,8 +1,8 @@
-"""The memory under a lane: a file that has no name, so that nothing can be left behind.
+"""The memory under a lane and its bells: a file that has no name, so that none can be left behind.
 
-The kernel frees it with its last user, however that one ends; readers open it through the
-writer's `/proc/PID/fd/N`, which the same user's processes may. Its size is sealed, so that no
-reader can be killed by a file cut short under it, and readers map it read-only.
+The kernel frees it with its last user, however that one ends; others open it through its
+maker's `/proc/PID/fd/N`, which the same user's processes may. Its size is sealed, so that nobody
+who reads it can be killed by a file cut short under them, and they map it read-only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 from bus.errors import LaneError
 
 SUPPORTED: Final = sys.platform == "linux"
+_UNSUPPORTED: Final = "the shared-memory lane needs Linux; leave out shared_memory"
 
 
 class Memory:
@@ -23,7 +24,7 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         if sys.platform != "linux":
-            raise LaneError("the shared-memory lane needs Linux; leave out shared_memory")
+            raise LaneError(_UNSUPPORTED)
         import fcntl  # noqa: PLC0415 - Unix only
 
         flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
@@ -43,14 +44,20 @@ class Memory:
 
 
 def attach(path: str) -> mmap.mmap:
-    """A lane's memory, to be read.
+    """Another process's `Memory`, to be read.
 
     Raises:
-        LaneError: it is gone, or is another user's, or on another machine.
+        LaneError: it is gone, or is another user's, or on another machine, or something else.
     """
+    if sys.platform != "linux":
+        raise LaneError(_UNSUPPORTED)
+    import fcntl  # noqa: PLC0415 - Unix only
+
     descriptor = -1
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        if not fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK:
+            raise ValueError("its size is not sealed")
         return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise LaneError(f"cannot read the shared memory {path}: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,9 +12,10 @@ from msgspec import Struct
 from bus import frames, welcome
 from bus.control.messages import PublisherEntry
 from bus.errors import FrameError, LaneError
-from bus.lane.doorbell import Doorbell
+from bus.lane.doorbell import SETTLE_S, Doorbell
 from bus.lane.memory import attach
-from bus.lane.ring import RESERVED, Reader
+from bus.lane.ring import RESERVED
+from bus.lane.taking import reader_of
 from bus.lane.writing import owner
 from bus.secret import Secret
 from bus.wakeup import Wakeup
@@ -46,7 +48,7 @@ class LaneReader:
         if not _is_genuine(self.welcome, entry, secret):
             self._map.close()
             raise LaneError(f"the shared memory {entry.lane} is not {entry.adapter}'s")
-        self._ring = Reader(self._map)
+        self._ring = reader_of(self._map)
         self._bell = Doorbell()
         self.bell = self._bell.name
         #: The next frames; empty when there are none. Never waits.
@@ -59,7 +61,7 @@ class LaneReader:
         return LaneReadStats(self._ring.next - self._first - lost, lost)
 
     def fileno(self) -> int:
-        """Readable when there is something to read, or was."""
+        """Readable when an armed reader was rung."""
         return self._bell.fileno()
 
     def wait(self, timeout_s: float, *, spin_s: float = 0.0) -> list[bytes]:
@@ -72,23 +74,38 @@ class LaneReader:
         began = time.monotonic()
         while not found and time.monotonic() - began < spin_s:
             found = self.read()
-        while not found:
-            self._bell.silence()  # first: what is written after this rings again
-            found = self.read()
-            left = began + timeout_s - time.monotonic()
-            if found or left <= 0:
-                break
-            self._bell.wait(left)
-        return found
+        return found or self._sleep(began + timeout_s)
 
-    def silence(self) -> None:
-        """Take the rings so far; what is written later rings again."""
-        self._bell.silence()
+    def arm(self) -> None:
+        """Have the bell rung by what is written from now on; `read` once more after it."""
+        self._bell.arm()
+
+    def disarm(self) -> None:
+        """Have it rung no more: who reads all the time need not be woken."""
+        self._bell.disarm()
 
     def close(self) -> None:
         self._bell.close()
         self._ring.close()
         self._map.close()
+
+    def _sleep(self, until: float) -> list[bytes]:
+        """Why it lies down twice stands in `doorbell`."""
+        bell = self._bell
+        found: list[bytes] = []
+        while not found:
+            bell.arm()
+            found = self.read()
+            left_s = until - time.monotonic()
+            if found or left_s <= 0:
+                break
+            rung = bell.wait(min(left_s, SETTLE_S))
+            found = self.read()
+            if not rung and not found:
+                bell.wait(max(0.0, until - time.monotonic()))
+                found = self.read()
+        bell.disarm()
+        return found
 
 
 class LaneDrain(Wakeup):
@@ -102,17 +119,21 @@ class LaneDrain(Wakeup):
     ) -> None:
         self._reader = reader
         self._on_batch = on_batch
+        self._settling: asyncio.TimerHandle | None = None
+        self._armed_at = 0.0
         super().__init__(reader.fileno(), gather_s)
 
     def read(self) -> None:
-        """Take what is there now, at most a budget of it and a block."""
-        self._reader.silence()
+        """Take what is there now, at most a budget of it and a block; then sleep."""
+        self._reader.disarm()
         batch: list[bytes] = []
         while found := self._reader.read():
             batch += found
             if len(batch) >= BUDGET:
                 self.kick()
                 break
+        else:
+            batch += self._lie_down()
         if batch:
             self._on_batch(batch)
 
@@ -120,6 +141,31 @@ class LaneDrain(Wakeup):
         """Take all that is there now; rings are left for later."""
         while batch := self._reader.read():
             self._on_batch(batch)
+
+    def close(self) -> None:
+        super().close()
+        if self._settling is not None:
+            self._settling.cancel()
+
+    def _lie_down(self) -> list[bytes]:
+        """Arm the bell; what came just before that, and a look later (`doorbell` says why)."""
+        self._reader.arm()
+        found = self._reader.read()
+        if found:
+            self.kick()
+        self._armed_at = self._loop.time()
+        if self._settling is None:
+            self._settling = self._loop.call_later(SETTLE_S, self._settled)
+        return found
+
+    def _settled(self) -> None:
+        self._settling = None
+        early_s = self._armed_at + SETTLE_S - self._loop.time()
+        if early_s > 0:
+            self._settling = self._loop.call_later(early_s, self._settled)
+        elif found := self._reader.read():
+            self.kick()
+            self._on_batch(found)
 
 
 def _is_genuine(greeting: bytes, entry: PublisherEntry, secret: Secret) -> bool:

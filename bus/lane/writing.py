@@ -11,7 +11,8 @@ from msgspec import Struct
 from bus import welcome
 from bus.lane.doorbell import Ringer
 from bus.lane.memory import Memory
-from bus.lane.ring import OWNER, RESERVED, Writer
+from bus.lane.putting import Writer
+from bus.lane.ring import OWNER, RESERVED
 from bus.secret import Secret
 
 MIB: Final = 1 << 20
@@ -56,7 +57,7 @@ class LaneWriter:
 
     @property
     def stats(self) -> LaneStats:
-        return LaneStats(self._ring.next - 1, self._blocks, len(self._ringer.names))
+        return LaneStats(self._ring.next - 1, self._blocks, len(self._ringer.bells))
 
     def send(self, frame: bytes) -> None:
         """Write a frame at the end of this turn of the running event loop."""
@@ -83,7 +84,7 @@ class LaneWriter:
             for frame in batch:
                 self._ring.write([frame])
             self._blocks += len(batch)
-        if self._ringer.names:
+        if self._ringer.bells:
             self._ringer.ring()
 
     def bell(self, name: str, wanted: bool) -> None:

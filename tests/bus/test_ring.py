@@ -1,15 +1,20 @@
 """The byte ring of the shared-memory lane: what is read is what was written, come what may."""
 
 import random
+from itertools import cycle
 from mmap import mmap
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.lane.ring import RESERVED, SMALLEST, Reader, Writer
+from bus.lane.putting import Writer
+from bus.lane.ring import FORM, RESERVED, SMALLEST
+from bus.lane.taking import reader_of
 
 SIZE = RESERVED + SMALLEST
+
+both_forms = pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "checked"])
 
 
 def message(number, length):
@@ -36,13 +41,21 @@ def take(reader):
     return len(messages)
 
 
+def ends(memory, ordered):
+    return Writer(memory, ordered=ordered), reader_of(memory)
+
+
+arrivals = st.lists(st.sampled_from([0, 0, 0, 0, 1, 3, 8, 30, 300]), min_size=1, max_size=40)
 blocks = st.lists(st.lists(st.integers(0, 90), min_size=1, max_size=4), min_size=1, max_size=120)
+large_blocks = st.lists(
+    st.lists(st.integers(0, 110), min_size=1, max_size=4), min_size=20, max_size=60
+)
 
 
+@both_forms
 @given(blocks, st.lists(st.integers(0, 6), min_size=1))
-def test_a_reader_gets_everything_in_order_or_knows_how_much_it_lost(written, pauses):
-    memory = mmap(-1, SIZE)
-    writer, reader = Writer(memory), Reader(memory)
+def test_a_reader_gets_everything_in_order_or_knows_how_much_it_lost(ordered, written, pauses):
+    writer, reader = ends(mmap(-1, SIZE), ordered)
     got = 0
     for turn, lengths in enumerate(written):
         write(writer, lengths)
@@ -54,10 +67,10 @@ def test_a_reader_gets_everything_in_order_or_knows_how_much_it_lost(written, pa
     assert reader.next == writer.next
 
 
+@both_forms
 @given(blocks)
-def test_a_reader_that_keeps_up_loses_nothing(written):
-    memory = mmap(-1, SIZE)
-    writer, reader = Writer(memory), Reader(memory)
+def test_a_reader_that_keeps_up_loses_nothing(ordered, written):
+    writer, reader = ends(mmap(-1, SIZE), ordered)
     for lengths in written:
         write(writer, lengths)
         assert take(reader) == len(lengths)
@@ -65,107 +78,230 @@ def test_a_reader_that_keeps_up_loses_nothing(written):
     assert reader.lost_total == 0
 
 
+@both_forms
+@given(st.integers(1, 400), st.integers(0, 60))
+def test_a_reader_that_is_less_than_seven_eighths_behind_loses_nothing(ordered, before, length):
+    writer, reader = ends(mmap(-1, SIZE), ordered)
+    for _ in range(before):
+        write(writer, [length])
+        take(reader)
+    room, written = SMALLEST * 7 // 8 - 2 * (length + 48), 0
+    while room > 0:
+        write(writer, [length])
+        room -= length + 48
+        written += 1
+    got = 0
+    while count := take(reader):
+        got += count
+    assert (got, reader.lost_total) == (written, 0)
+
+
+@both_forms
 @given(blocks, blocks)
-def test_a_reader_begins_with_what_is_written_after_it_came(before, after):
+def test_a_reader_begins_with_what_is_written_after_it_came(ordered, before, after):
     memory = mmap(-1, SIZE)
-    writer = Writer(memory)
+    writer = Writer(memory, ordered=ordered)
     for lengths in before:
         write(writer, lengths)
-    reader = Reader(memory)
+    reader = reader_of(memory)
     assert reader.next == writer.next
     write(writer, after[0])
     assert take(reader) == len(after[0])
     assert reader.lost_total == 0
 
 
-class LateMemory:
-    """A second memory that learns the writer's stores byte by byte, in any order between
-    places; only the stores to one byte come in their order, as on every processor."""
+class Delayed:
+    """A memory that learns a writer's stores late, some of them between any two loads of a
+    reader, whose copies are torn, too.
 
-    def __init__(self, source, seed):
-        self.memory = mmap(-1, SIZE)
-        self._source = source
-        self._seen = bytes(SIZE)
-        self._late = []
+    In order: one store after the other, words whole, the bytes of a longer store in any order.
+    Else byte by byte in any order; only the stores to one byte come in theirs.
+    """
+
+    def __init__(self, writer, reader, memory, seed, *, ordered):
+        self._memory = memory
+        self._ordered = ordered
         self._random = random.Random(seed)
+        #: How many pieces arrive before each of a reader's next loads.
+        self.arrivals = iter(())
+        #: (number of the store, place, bytes)
+        self._late = []
+        self._stores = 0
+        writer._words, writer._memory = Stores(self, words=True), Stores(self, words=False)
+        reader._words, reader._memory = Loads(self, words=True), Loads(self, words=False)
 
-    def note(self):
-        now = self._source[:]
-        for place, (old, new) in enumerate(zip(self._seen, now, strict=True)):
-            if old != new:
-                self._late.append((place, new))
-        self._seen = now
+    def store(self, place, data, piece):
+        self._stores += 1
+        for i in range(0, len(data), piece):
+            self._late.append((self._stores, place + i, data[i : i + piece]))
+
+    def store_word(self, place, value):
+        self.store(place, value.to_bytes(8, "little"), 8 if self._ordered else 1)
+
+    def store_content(self, place, data):
+        self.store(place, data, 16 if self._ordered else 1)
+
+    def load(self, place, length):
+        """In pieces, between which stores arrive."""
+        found = b""
+        while length > len(found):
+            self.arrive(next(self.arrivals, 0))
+            piece = length if length == 8 else self._random.randint(1, length - len(found))
+            found += self._memory[place + len(found) : place + len(found) + piece]
+        return found
 
     def arrive(self, count):
-        for _ in range(min(count, len(self._late))):
-            place, _ = self._random.choice(self._late[:400])
-            first = next(i for i, (where, _) in enumerate(self._late) if where == place)
-            self.memory[place] = self._late.pop(first)[1]
+        late = self._late
+        for _ in range(min(count, len(late))):
+            if self._ordered:
+                same = next((i for i, one in enumerate(late) if one[0] != late[0][0]), len(late))
+                index = self._random.randrange(same)
+            else:
+                _, where, _ = self._random.choice(late[:400])
+                index = next(i for i, (_, place, _) in enumerate(late) if place == where)
+            self._apply(late.pop(index))
+
+    def lose_the_last_store(self):
+        self._late = [one for one in self._late if one[0] != self._stores]
 
     def settle(self):
-        for place, value in self._late:
-            self.memory[place] = value
+        for one in self._late:
+            self._apply(one)
         self._late.clear()
 
+    def _apply(self, one):
+        _, place, data = one
+        self._memory[place : place + len(data)] = data
 
-@settings(max_examples=40)
-@given(blocks, st.lists(st.integers(0, 300), min_size=1), st.integers(0, 1 << 32))
-def test_stores_late_torn_and_in_any_order_never_give_a_wrong_message(written, arriving, seed):
-    source = mmap(-1, SIZE)
-    late = LateMemory(source, seed)
-    writer, reader = Writer(source), Reader(late.memory)
+
+class Stores:
+    """The writer's view: by words, or by bytes."""
+
+    def __init__(self, shared, *, words):
+        self._shared = shared
+        self._words = words
+
+    def __setitem__(self, key, value):
+        if self._words:
+            self._shared.store_word(8 * key, value)
+        else:
+            self._shared.store_content(key.start, value)
+
+
+class Loads:
+    """The reader's view: by words, or by bytes."""
+
+    def __init__(self, shared, *, words):
+        self._shared = shared
+        self._words = words
+
+    def __getitem__(self, key):
+        if self._words:
+            assert 0 <= key < SIZE // 8
+            return int.from_bytes(self._shared.load(8 * key, 8), "little")
+        stop = min(key.stop, SIZE)
+        return self._shared.load(key.start, max(0, stop - key.start))
+
+
+@both_forms
+@settings(max_examples=60)
+@given(large_blocks, st.lists(st.integers(0, 3), min_size=1), arrivals, st.integers(0, 1 << 32))
+def test_stores_as_late_and_torn_as_can_be_never_give_a_wrong_message(
+    ordered, written, turns, arriving, seed
+):
+    memory = mmap(-1, SIZE)
+    writer, reader = ends(memory, ordered)
+    late = Delayed(writer, reader, memory, seed, ordered=ordered)
+    late.arrivals = cycle(arriving)
     got = 0
     for turn, lengths in enumerate(written):
         write(writer, lengths)
-        late.note()
-        late.arrive(arriving[turn % len(arriving)])
-        got += take(reader)
+        for _ in range(turns[turn % len(turns)]):
+            got += take(reader)
     late.settle()
     while count := take(reader):
         got += count
     assert got + reader.lost_total == writer.next - 1
 
 
+@both_forms
+@settings(max_examples=200)
+@given(st.sampled_from([(96, 31), (470, 7)]), st.integers(1, 12), arrivals, st.integers(0, 1 << 32))
+def test_a_copy_that_the_writer_catches_up_with_is_thrown_away(ordered, lap, ahead, arriving, seed):
+    length, blocks_of_a_lap = lap
+    memory = mmap(-1, SIZE)
+    writer, reader = ends(memory, ordered)
+    late = Delayed(writer, reader, memory, seed, ordered=ordered)
+    for _ in range(blocks_of_a_lap):
+        write(writer, [length])
+    late.settle()
+    for _ in range(ahead):  # the first of these begins where the reader is
+        write(writer, [length])
+    late.arrivals = iter(arriving)
+    got = take(reader)
+    late.settle()
+    while count := take(reader):
+        got += count
+    assert got + reader.lost_total == writer.next - 1
+
+
+@both_forms
+def test_a_writer_that_dies_in_a_block_leaves_what_it_finished(ordered):
+    memory = mmap(-1, SIZE)
+    writer, reader = ends(memory, ordered)
+    late = Delayed(writer, reader, memory, 1, ordered=ordered)
+    write(writer, [10, 20])
+    late.settle()
+    write(writer, [300])
+    late.lose_the_last_store()
+    late.settle()
+    assert take(reader) == 2
+    assert take(reader) == 0
+
+
+@both_forms
+def test_what_is_too_long_for_a_block_is_refused_and_leaves_no_trace(ordered):
+    writer, reader = ends(mmap(-1, SIZE), ordered)
+    with pytest.raises(ValueError, match="a block of this ring has 496"):
+        writer.write([bytes(497)])
+    writer.write([bytes(496)])
+    assert reader.read() == [bytes(496)]
+    write(writer, [10])
+    reader.next = 2
+    assert take(reader) == 1
+
+
+@both_forms
+@pytest.mark.parametrize("size", [RESERVED, RESERVED + SMALLEST - 128, RESERVED + SMALLEST + 16])
+def test_a_ring_too_small_or_crooked_is_refused(ordered, size):
+    with pytest.raises(ValueError, match="at least 4096 bytes"):
+        Writer(mmap(-1, size), ordered=ordered)
+
+
 @given(st.integers(0, 1 << 32))
 def test_rubbish_in_the_memory_is_never_a_message(seed):
     memory = mmap(-1, SIZE)
+    Writer(memory, ordered=False)
+    form = memory[8 * FORM : 8 * FORM + 8]
     memory[:] = random.Random(seed).randbytes(SIZE)
-    assert Reader(memory).read() == []
+    memory[8 * FORM : 8 * FORM + 8] = form
+    assert reader_of(memory).read() == []
 
 
-def test_a_flipped_bit_stops_a_block_and_the_milestone_mends_it():
+def test_a_flipped_bit_stops_a_checked_block_and_the_milestone_mends_it():
     memory = mmap(-1, SIZE)
-    writer, reader = Writer(memory), Reader(memory)
+    writer, reader = ends(memory, False)
     write(writer, [50])
     memory[RESERVED + 20] ^= 1
     assert take(reader) == 0
     while reader.lost_total == 0:
         write(writer, [50])
         take(reader)
+    while take(reader):
+        pass
     assert reader.next == writer.next
 
 
-def test_a_writer_that_dies_in_a_block_leaves_what_it_finished():
-    memory = mmap(-1, SIZE)
-    writer, reader = Writer(memory), Reader(memory)
-    write(writer, [10, 20])
-    finished = memory[:]
-    write(writer, [300])
-    memory[RESERVED + 200 :] = finished[RESERVED + 200 :]  # the rest of the block never came
-    assert take(reader) == 2
-    assert take(reader) == 0
-
-
-def test_what_is_too_long_for_a_block_is_refused_and_leaves_no_trace():
-    memory = mmap(-1, SIZE)
-    writer, reader = Writer(memory), Reader(memory)
-    with pytest.raises(ValueError, match="a block of this ring has 496"):
-        writer.write([bytes(497)])
-    write(writer, [10])
-    assert take(reader) == 1
-
-
-@pytest.mark.parametrize("size", [RESERVED, RESERVED + SMALLEST - 16, RESERVED + SMALLEST + 8])
-def test_a_ring_too_small_or_crooked_is_refused(size):
-    with pytest.raises(ValueError, match="at least 4096 bytes"):
-        Writer(mmap(-1, size))
+def test_a_ring_of_a_form_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="another version"):
+        reader_of(mmap(-1, SIZE))
