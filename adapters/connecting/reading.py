@@ -53,13 +53,15 @@ class Reader:
                 read(message, out)
             except CodecError as told:
                 error = told
-            if out.events or out.replies or error is not None or len(out.ticks) >= BATCH_TICKS:
-                any_ticks = any_ticks or bool(out.ticks)
-                self._hand_on(out, arrived_ns)
-                out = Decoded()
-                if error is not None:
-                    self._complaints.note(error, message)
-                    self._sinks.on_error(error)
+            else:
+                if len(out.ticks) < BATCH_TICKS and not out.events:
+                    continue
+            any_ticks = any_ticks or bool(out.ticks)
+            self._hand_on(out, arrived_ns)
+            out = Decoded()
+            if error is not None:
+                self._complaints.note(error, message)
+                self._sinks.on_error(error)
         self._hand_on(out, arrived_ns)
         return any_ticks or bool(out.ticks)
 

@@ -19,7 +19,7 @@ from adapters.brokers.dhan.feed import FeedReader
 from adapters.brokers.dhan.master import read_master
 from adapters.brokers.dhan.orders import read_order
 from adapters.brokers.dhan.wire import SEGMENT_OF
-from adapters.codec import Account, Codec, Decoded, Handshake, Notice, WireFrame
+from adapters.codec import Account, Codec, Decoded, Handshake, WireFrame
 from adapters.errors import Verdict
 from bus.topics import Mode
 
@@ -46,7 +46,6 @@ MASTER_URL: Final = "https://images.dhan.co/api-data/api-scrip-master.csv"
 _CODES: Final = {Mode.LTP: (15, 16), Mode.QUOTE: (17, 18), Mode.DEPTH: (21, 22)}
 #: The same for a deep book. The SDK ends it with 24; the documentation, and users, with 25.
 _BOOK, _BOOK_END = 23, 25
-_LEVELS: Final = {DEPTH20: 20, DEPTH200: 200}
 #: OpenAlgo keeps `client_id:::api_key` in one word.
 _CLIENT_ID_END: Final = ":::"
 
@@ -74,11 +73,6 @@ class Connection(Codec):
 class Market(Connection):
     """A connection for ticks, of any of the three streams; the token stands in its URL."""
 
-    def __init__(self, account: Account, stream: str) -> None:
-        super().__init__(account, stream)
-        reader = FeedReader() if stream == FEED else DepthReader(_LEVELS[stream])
-        self._read_packets = reader.read
-
     def handshake(self) -> Handshake:
         client_id, token = self.credentials()
         query = {"token": token, "clientId": client_id, "authType": "2"}
@@ -92,12 +86,6 @@ class Market(Connection):
     def unsubscribe(self, tokens: Sequence[str], mode: Mode) -> list[WireFrame]:
         return self._requests(_CODES[mode][1] if self.stream == FEED else _BOOK_END, tokens)
 
-    def read(self, frame: WireFrame, out: Decoded) -> None:
-        if isinstance(frame, str):
-            out.events.append(Notice(frame))
-        else:
-            self._read_packets(frame, out.ticks)
-
     def _requests(self, code: int, tokens: Sequence[str]) -> list[WireFrame]:
         if self.stream == DEPTH200:  # one instrument a request, and in another form
             return [f'{{"RequestCode":{code},{_named(token)}}}' for token in tokens]
@@ -105,6 +93,22 @@ class Market(Connection):
         return [
             f'{{"RequestCode":{code},"InstrumentCount":{len(tokens)},"InstrumentList":[{named}]}}'
         ]
+
+
+class Feed(FeedReader, Market):
+    """Ticks of every mode."""
+
+
+class Depth20(DepthReader, Market):
+    """Books of 20 levels."""
+
+    levels = 20
+
+
+class Depth200(DepthReader, Market):
+    """Books of 200 levels."""
+
+    levels = 200
 
 
 class Orders(Connection):
@@ -128,9 +132,17 @@ class Orders(Connection):
         read_order(frame, out)
 
 
+_CODECS: Final[dict[str, type[Connection]]] = {
+    FEED: Feed,
+    DEPTH20: Depth20,
+    DEPTH200: Depth200,
+    ORDERS: Orders,
+}
+
+
 def codec(account: Account, stream: str) -> Codec:
     """A connection of a stream."""
-    return Orders(account, stream) if stream == ORDERS else Market(account, stream)
+    return _CODECS[stream](account, stream)
 
 
 def openalgo_token(row: OpenAlgoRow) -> str:
@@ -185,7 +197,7 @@ BROKER: Final = Broker(
             batch=50,
             modes=(Mode.DEPTH,),
             exchanges=("NSE", "NFO"),
-            depth_levels=_LEVELS[DEPTH20],
+            depth_levels=Depth20.levels,
             book_only=True,
             pace=_PACE,
             websocket_ping_s=_PING_S,
@@ -198,7 +210,7 @@ BROKER: Final = Broker(
             batch=1,
             modes=(Mode.DEPTH,),
             exchanges=("NSE", "NFO"),
-            depth_levels=_LEVELS[DEPTH200],
+            depth_levels=Depth200.levels,
             book_only=True,
             pace=_PACE,
             websocket_ping_s=_PING_S,

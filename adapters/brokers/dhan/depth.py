@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Final
 
 from adapters.brokers.dhan.wire import disconnected, key
-from adapters.codec import Book, Row, Tick
+from adapters.codec import Account, Book, Codec, Decoded, Notice, Row, Tick, WireFrame
 from adapters.errors import MalformedError, TruncatedError
 from bus.topics import Mode
 
@@ -28,19 +28,20 @@ _read_short = struct.Struct("<H").unpack_from
 _price = itemgetter(0)
 
 
-class DepthReader:
-    """One connection's books: a tick when both sides have come since the last one.
+class DepthReader(Codec):
+    """The reading half of a connection for books: a tick when both sides have come.
 
-    Args:
-        levels: 20, where packets always hold as many rows, or 200, where they say how many.
+    `levels` is 20, where packets always hold as many rows, or 200, where they say how many.
     """
 
-    def __init__(self, levels: int) -> None:
-        self._levels = levels
+    levels: int
+
+    def __init__(self, account: Account, stream: str) -> None:
+        super().__init__(account, stream)
         #: Instrument -> code and rows of the side that waits for the other one.
         self._waiting: dict[str, tuple[int, list[Row]]] = {}
 
-    def read(self, frame: bytes, ticks: list[Tick]) -> None:
+    def read(self, frame: WireFrame, out: Decoded) -> None:
         """Take a frame apart.
 
         Raises:
@@ -49,6 +50,9 @@ class DepthReader:
                 with a price that is no number.
             BrokerError: the server ends the connection.
         """
+        if isinstance(frame, str):
+            out.events.append(Notice(frame))
+            return
         size, start = len(frame), 0
         while start < size:
             if start + _HEADER_SIZE > size:
@@ -61,7 +65,7 @@ class DepthReader:
                 raise TruncatedError(f"a packet of {length} bytes at byte {start} of {size}")
             if code in {_BIDS, _ASKS}:
                 rows = self._rows(frame, start + _HEADER_SIZE, end, count)
-                self._add(key(segment, number), code, rows, ticks)
+                self._add(key(segment, number), code, rows, out.ticks)
             elif code == _DISCONNECT:
                 # Behind the header, as in the feed; the SDK looks for it where the count is.
                 behind = start + _HEADER_SIZE
@@ -69,9 +73,9 @@ class DepthReader:
             start = end
 
     def _rows(self, frame: bytes, start: int, end: int, count: int) -> list[Row]:
-        if self._levels == 20:
+        if self.levels == 20:
             count = 20
-        if count > self._levels or end - start < count * _ROW.size:
+        if count > self.levels or end - start < count * _ROW.size:
             raise MalformedError(f"{count} rows of a book in {end - start} bytes")
         rows: list[Row] = list(_ROW.iter_unpack(frame[start : start + count * _ROW.size]))
         if not isfinite(sum(map(_price, rows))):

@@ -18,7 +18,7 @@ from adapters.errors import BrokerError, Verdict
 _ANYBODY: Final = "sandbox"
 
 
-class Sandbox(dhan.Market):
+class Sandbox(dhan.Feed):
     """A connection to a local simulator."""
 
     def handshake(self) -> Handshake:
