@@ -85,6 +85,14 @@ def test_unknown_lengths_are_skipped(wire):
     assert [tick.key for tick in ticks] == [257, 513]
 
 
+def test_a_frame_of_the_size_of_ltp_packets_may_hold_others(wire):
+    """Unknown packets, as long together as two of mode ltp."""
+    ltp, mixed = wire.ltp(257, 100), [b"12345", b"12345678901"]
+    for packets in (mixed, [ltp, *mixed], [*mixed, ltp], [mixed[1], ltp, mixed[0]]):
+        ticks = decode(wire.frame(*packets)).ticks
+        assert [(tick.key, tick.ltp) for tick in ticks] == [(257, 1.0)] * packets.count(ltp)
+
+
 @given(st.lists(st.tuples(UINT32, UINT32), max_size=20))
 def test_ltp_round_trip(pairs):
     packets = [struct.pack(">HII", 8, token, price) for token, price in pairs]

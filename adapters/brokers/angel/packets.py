@@ -9,11 +9,11 @@ smartapi-python 1.5.5; mode 4 is known from the latter only.
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from typing import Final
 
 from adapters.codec import Book, Row, Tick
 from adapters.errors import MalformedError, TruncatedError
+from adapters.known import Known
 from bus.topics import Mode
 
 #: OpenAlgo's exchange -> exchange type. An index streams on its cash exchange's type (MCX's
@@ -102,7 +102,6 @@ def _read_damaged(frame: bytes, ticks: list[Tick]) -> None:
     raise MalformedError(told, "oversized")
 
 
-@lru_cache(8192)  # an account streams 3,000 instruments
 def _instrument(head: bytes) -> tuple[str, float]:
     """`exchange type|token`, as the master has it, and the divisor of its prices."""
     token = head[1:].partition(b"\0")[0]
@@ -111,9 +110,12 @@ def _instrument(head: bytes) -> tuple[str, float]:
     return f"{head[0]}|{token.decode()}", _DIVISORS.get(head[0], 100.0)
 
 
+_INSTRUMENTS: Final = Known(_instrument)
+
+
 def _ltp(frame: bytes) -> Tick:
     head, time, ltp = _read_ltp(frame)
-    key, divisor = _instrument(head)
+    key, divisor = _INSTRUMENTS[head]
     stamp = time if 0 < time <= _MAX_TIME_MS else None
     return Tick(key, _LTP, ltp / divisor, exchange_timestamp=stamp)
 
@@ -124,7 +126,7 @@ def _quote(frame: bytes) -> Tick:
     ) = _read_quote(frame)  # fmt: skip
     if not (abs(bought) <= _MAX_QUANTITY and abs(sold) <= _MAX_QUANTITY):
         raise _not_quantities(bought, sold)
-    key, d = _instrument(head)
+    key, d = _INSTRUMENTS[head]
     # Positional in the order of `Tick`, here and below: keywords cost a third more.
     return Tick(
         key,
@@ -152,7 +154,7 @@ def _snap(frame: bytes) -> Tick:
     ) = _read_snap(frame)  # fmt: skip
     if not (abs(bought) <= _MAX_QUANTITY and abs(sold) <= _MAX_QUANTITY):
         raise _not_quantities(bought, sold)
-    key, d = _instrument(head)
+    key, d = _INSTRUMENTS[head]
     if (f0, f1, f2, f3, f4, f5, f6, f7, f8, f9) == _FIVE_BUYS_FIVE_SELLS:
         book = Book(
             [(p0 / d, q0, n0), (p1 / d, q1, n1), (p2 / d, q2, n2), (p3 / d, q3, n3),
@@ -200,7 +202,7 @@ def _book_by_flag(frame: bytes, divisor: float) -> Book:
 def _deep(frame: bytes) -> Tick:
     """Twenty levels and nothing else: no price of a trade."""
     head, *times = _read_deep(frame)
-    key, d = _instrument(head)
+    key, d = _INSTRUMENTS[head]
     book = Book(_deep_side(frame[43:243], d), _deep_side(frame[243:], d))
     return Tick(key, _DEPTH, exchange_timestamp=_first_time(times), depth=book)
 
