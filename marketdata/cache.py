@@ -1,7 +1,7 @@
 """The last-value cache, pure: the newest believed frame per topic, and what it says.
 
-Of each tick only the price is looked at (`inspection`); the payload is kept as bytes and decoded
-when somebody asks: decoding every tick of a busy market for nobody would cost a core.
+Of each tick some fields are looked at (`seen`, `inspection`); the payload is kept as bytes and
+decoded when somebody asks: decoding every tick of a busy market for nobody would cost a core.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from bus.errors import TopicError
 from bus.frames import OWN_CLOCK, Frame
 from bus.market.ticks import DepthData, LtpData, QuoteData, decode_depth, decode_ltp, decode_quote
 from bus.topics import Mode, Topic
-from marketdata.inspection import OLD_S, Reason, Track, glance, judge
+from marketdata.inspection import OLD_S, Reason, Track, judge
+from marketdata.seen import Seen, look
 
 Data: TypeAlias = LtpData | QuoteData | DepthData
 _DECODE: Final = {Mode.LTP: decode_ltp, Mode.QUOTE: decode_quote, Mode.DEPTH: decode_depth}
@@ -50,6 +51,7 @@ class Tick(NamedTuple):
     entry: Entry
     mode: Mode
     frame: Frame
+    seen: Seen
 
     def decode(self) -> Data:
         """The whole tick. Its payload was seen to be JSON; raises DecodeError on a bad field."""
@@ -93,7 +95,7 @@ class LastValues:
             return None
         entry, mode = known
         try:
-            seen = glance(frame.payload)
+            seen = look(frame.payload)
         except msgspec.DecodeError:
             self.held[Reason.MALFORMED] += 1
             return None
@@ -106,7 +108,7 @@ class LastValues:
             self.old_total += 1
         entry.frames[mode] = frame
         entry.received_ns = received_ns
-        return Tick(entry, mode, frame)
+        return Tick(entry, mode, frame, seen)
 
     def find(self, exchange: str, symbol: str, feeds: Sequence[str]) -> Entry | None:
         """An instrument at the first of these feeds that has it; None before its first tick."""

@@ -12,8 +12,9 @@ import enum
 import math
 from typing import Final
 
-import msgspec
 from msgspec import Struct
+
+from marketdata.seen import Seen
 
 #: Rupees that nothing costs: beyond it a price is damage, whatever the exchange.
 HIGHEST_PRICE: Final = 1_000_000_000.0
@@ -34,18 +35,6 @@ class Reason(enum.StrEnum):
     OUTLIER = enum.auto()
 
 
-class Glance(Struct, gc=False):
-    """What of every tick is looked at; the rest is decoded when somebody asks for it."""
-
-    symbol: str = ""
-    exchange: str = ""
-    ltp: float = 0.0
-    timestamp: int = 0
-
-
-glance: Final = msgspec.json.Decoder(Glance).decode
-
-
 class Track(Struct, gc=False):
     """What is known of one instrument's prices at one adapter."""
 
@@ -55,7 +44,7 @@ class Track(Struct, gc=False):
     doubted: float = 0.0
 
 
-def judge(track: Track, seen: Glance, exchange: str, symbol: str, max_jump: float) -> Reason | None:
+def judge(track: Track, seen: Seen, exchange: str, symbol: str, max_jump: float) -> Reason | None:
     """Whether a tick is believed; its price is then the track's. `max_jump` is a part of the
     price before, 0 believes every jump."""
     if seen.symbol != symbol or seen.exchange != exchange:

@@ -19,6 +19,7 @@ from marketdata.consumers import Board
 from marketdata.feeds import Feed, Feeds
 from marketdata.freshness import Freshness, Gate, gate, of_feed, of_instrument
 from marketdata.holds import Bus, Holds
+from marketdata.seen import look
 
 
 class Market:
@@ -106,4 +107,4 @@ def newest(entry: Entry, mode: Mode) -> Tick | None:
     if frame is None:
         return None
     found = next(one for one, kept in entry.frames.items() if kept is frame)
-    return Tick(entry, found, frame)
+    return Tick(entry, found, frame, look(frame.payload))

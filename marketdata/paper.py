@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-import msgspec
-
 from bus.frames import Frame
 from bus.topics import Mode, broker_word
 from identity.authority import Identity
@@ -25,7 +23,7 @@ from marketdata.feeds import Feed
 from marketdata.market import Market
 from marketdata.sandbox.desk import Desk
 from marketdata.sandbox.model import NotFound, Rejection, SandboxError
-from marketdata.sandbox.quote import Data, decode
+from marketdata.sandbox.quote import Data
 from marketdata.sandbox.runner import MAX_WAITING_TICKS
 from marketdata.sources import Sources
 
@@ -40,7 +38,7 @@ _OPENING_S: Final = 10.0
 #: How long a request waits for the desk's answer: a disk may stall.
 _ANSWER_S: Final = 30.0
 
-Ticks: TypeAlias = list[tuple[Data, int]]
+Ticks: TypeAlias = Sequence[tuple[Data, int]]
 
 
 class Runner(Protocol):
@@ -157,7 +155,7 @@ class Paper:
         self._ordered.update(dict.fromkeys(keys, until))
         if not self._instruments.issuperset(keys):
             self.look()
-        ticks = _decoded(await self._prices(who, keys))
+        ticks = _told(await self._prices(who, keys))
 
         def with_prices(desk: Desk) -> T:
             self._asked = {(tick.exchange, tick.symbol): (tick, ns) for tick, ns in ticks}
@@ -220,9 +218,8 @@ class Paper:
     def _tell(self, runner: Runner, ticks: list[Tick]) -> None:
         if self._after:
             ticks = [tick for tick in ticks if self._is_new(tick.frame)]
-        decoded = _decoded(ticks)
-        if decoded:
-            runner.tell(decoded)
+        if ticks:
+            runner.tell(_told(ticks))
 
     def _is_new(self, frame: Frame) -> bool:
         """Whether the process before us has not told the desk of it."""
@@ -236,15 +233,8 @@ class Paper:
         return True
 
 
-def _decoded(ticks: Iterable[Tick]) -> Ticks:
-    """A tick with a field of the wrong type is left out: its price was looked at, no more."""
-    decoded: Ticks = []
-    for tick in ticks:
-        try:
-            decoded.append((decode(tick.frame.payload), tick.frame.received_ns))
-        except msgspec.DecodeError:
-            continue
-    return decoded
+def _told(ticks: Iterable[Tick]) -> Ticks:
+    return [(tick.seen, tick.frame.received_ns) for tick in ticks]
 
 
 async def _answered(work: Awaitable[T]) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from marketdata.sandbox.gtts import Gtts
 from marketdata.sandbox.matching import Matching
 from marketdata.sandbox.orders import Orders
-from marketdata.sandbox.quote import Data, Seen
+from marketdata.sandbox.quote import Data, seen_of
 from marketdata.sandbox.risk import Risk
 from marketdata.sandbox.state import State, Symbol
 from marketdata.sandbox.timetable import Timetable
@@ -35,7 +35,7 @@ class Engine:
         if symbol is None:
             return
         quote = symbol.quote
-        quote.update(Seen.of(tick), received_ns)
+        quote.update(seen_of(tick), received_ns)
         if not quote.is_sane:
             self.odd_ticks_total += 1
             return

@@ -8,54 +8,21 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
-from msgspec import Struct
-
 from bus.market.ticks import DepthData, Level, LtpData, QuoteData, encode_json
 from marketdata.sandbox.money import RUPEE, Micros
+from marketdata.seen import Seen, look
 
 #: A book that came this long before the last price stands for nothing, in ns.
 _BOOK_LIFE_NS: Final = 5 * 10**9
 
 
-class Seen(Struct, gc=False):
-    """What orders see of a tick in any mode; `decode` reads nothing else of a payload.
-
-    Prices in rupees; 0 where the tick does not say. One without `bids` and with bid and ask below
-    0 says nothing of the book.
-    """
-
-    symbol: str
-    exchange: str
-    ltp: float
-    volume: int = 0
-    low: float = 0.0
-    high: float = 0.0
-    bid_price: float = -1.0
-    ask_price: float = -1.0
-    bid_size: int = 0
-    ask_size: int = 0
-    bids: list[Level] | None = None
-    asks: list[Level] | None = None
-
-    @classmethod
-    def of(cls, tick: Data) -> Seen:
-        """The same of a tick that was decoded as a whole."""
-        return tick if isinstance(tick, Seen) else decode(encode_json(tick))
-
-    def side(self, *, asks: bool) -> list[Level]:
-        """One side of the book, the best first; of a quote its one level."""
-        levels = self.asks if asks else self.bids
-        if levels is not None:
-            return levels
-        price, size = (self.ask_price, self.ask_size) if asks else (self.bid_price, self.bid_size)
-        return [Level(price, size)] if price > 0 else []
-
-
-#: A tick in any mode, as this or as a whole.
+#: A tick in any mode, as what is looked at or as a whole.
 Data: TypeAlias = Seen | LtpData | QuoteData | DepthData
 
-decode: Final = msgspec.json.Decoder(Seen).decode
+
+def seen_of(tick: Data) -> Seen:
+    """The same of a tick that was decoded as a whole."""
+    return tick if isinstance(tick, Seen) else look(encode_json(tick))
 
 
 class Offer(NamedTuple):
@@ -73,6 +40,7 @@ class Quote:
         "_bid",
         "_book",
         "_book_ns",
+        "_sides",
         "_taken",
         "_uses_book",
         "_volume",
@@ -92,6 +60,8 @@ class Quote:
         self._volume = 0
         self._book: Seen | None = None
         self._book_ns = 0
+        # Its bids and asks, once somebody asked for them.
+        self._sides: tuple[list[Level], list[Level]] | None = None
         # The best prices of the book, in rupees; 0: nobody.
         self._bid = self._ask = 0.0
         self._taken: dict[tuple[bool, float], tuple[int, int]] = {}
@@ -111,14 +81,14 @@ class Quote:
         self.is_sane = ltp > 0 and (low <= 0 or high <= 0 or low <= tick.ltp <= high)
 
     def _see_book(self, tick: Seen, received_ns: int) -> None:
-        bids, asks = tick.bids, tick.asks
         bid, ask = tick.bid_price, tick.ask_price
-        if bids is not None:
-            bid = bids[0].price if bids else 0.0
-            ask = asks[0].price if asks else 0.0
-        elif bid < 0 and ask < 0:
-            return
+        if bid < 0 and ask < 0:
+            book = tick.levels()
+            if book is None:
+                return
+            bid, ask = (side[0].price if side else 0.0 for side in book)
         self._book = tick
+        self._sides = None
         self._book_ns = received_ns
         self._bid = bid
         self._ask = ask
@@ -154,11 +124,10 @@ class Quote:
         What we took of a level stays taken until the level's quantity changes: the market
         does not know that we were there.
         """
-        book = self._live_book()
-        if book is None:
+        if not self.has_book:
             return [Offer(self.ltp, None)] if self.ltp else []
         offers = []
-        for level in book.side(asks=buying):
+        for level in self._side(asks=buying):
             if level.price <= 0:
                 continue
             price = round(level.price * RUPEE)
@@ -173,23 +142,34 @@ class Quote:
 
     def take(self, price: Micros, quantity: int, *, buying: bool) -> None:
         """We took so much of a level that `offers` told of."""
-        book = self._live_book()
-        if book is None:
+        if not self.has_book:
             return
-        for level in book.side(asks=buying):
+        for level in self._side(asks=buying):
             if round(level.price * RUPEE) == price:
                 key = (buying, level.price)
                 shown, taken = self._taken.get(key, (0, 0))
                 before = taken if shown == level.quantity else 0
                 self._taken[key] = (level.quantity, before + quantity)
-                self._forget_gone(book)
+                self._forget_gone()
                 return
 
-    def _forget_gone(self, book: Seen) -> None:
+    def _forget_gone(self) -> None:
         """Levels that are no more in sight would pile up over a day."""
         if len(self._taken) > 64:
-            seen = {(asks, level.price) for asks in (True, False) for level in book.side(asks=asks)}
+            seen = {(asks, one.price) for asks in (True, False) for one in self._side(asks=asks)}
             self._taken = {key: took for key, took in self._taken.items() if key in seen}
 
-    def _live_book(self) -> Seen | None:
-        return self._book if self.has_book else None
+    def _side(self, *, asks: bool) -> list[Level]:
+        """One side of the last book, the best first; of a quote its one level."""
+        if self._sides is None:
+            self._sides = _sides_of(self._book) if self._book is not None else ([], [])
+        return self._sides[asks]
+
+
+def _sides_of(tick: Seen) -> tuple[list[Level], list[Level]]:
+    book = tick.levels()
+    if book is not None:
+        return book
+    bids = [Level(tick.bid_price, tick.bid_size)] if tick.bid_price > 0 else []
+    asks = [Level(tick.ask_price, tick.ask_size)] if tick.ask_price > 0 else []
+    return bids, asks

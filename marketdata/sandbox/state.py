@@ -26,7 +26,7 @@ from marketdata.sandbox.model import (
     Rejection,
     Trade,
 )
-from marketdata.sandbox.quote import Data, Quote, Seen
+from marketdata.sandbox.quote import Data, Quote, seen_of
 from marketdata.sandbox.rules import Rules
 
 #: The last tick of an instrument that others watch, and when it was received (Unix ns).
@@ -170,7 +170,7 @@ class State:
         told = self.last_value(symbol.contract.exchange, symbol.contract.symbol)
         if told is not None and told[1] > symbol.quote.received_ns:
             tick, received_ns = told
-            symbol.quote.update(Seen.of(tick), received_ns)
+            symbol.quote.update(seen_of(tick), received_ns)
 
     def is_fresh(self, symbol: Symbol, now_ns: int) -> bool:
         """Whether the last price can be traded on."""

@@ -8,7 +8,8 @@ from bus.frames import OWN_CLOCK, Frame, Kind
 from bus.market.ticks import BidAsk, DepthData, Level, LtpData, QuoteData, encode_json
 from bus.topics import Mode, Topic
 from marketdata.cache import LastValues
-from marketdata.inspection import Glance, Reason, Track, judge
+from marketdata.inspection import Reason, Track, judge
+from marketdata.seen import Seen
 
 T0 = 1_765_769_000_000_000_000  # a Monday in December 2025, in trading hours
 JUMP = 0.2
@@ -115,7 +116,7 @@ def test_no_price_far_from_both_of_its_predecessors_is_ever_believed(steps):
         at = believed[-1] if how == "same" and believed else price
         seen.append(at)
         before = believed[-1] if believed else None
-        reason = judge(track, Glance("S", "E", at, 0), "E", "S", JUMP)
+        reason = judge(track, Seen("S", "E", at, 0), "E", "S", JUMP)
         near_last = before is None or abs(at - before) <= JUMP * before
         near_seen = len(seen) > 1 and abs(at - seen[-2]) <= JUMP * seen[-2]
         if reason is None:
@@ -130,9 +131,9 @@ def test_no_price_far_from_both_of_its_predecessors_is_ever_believed(steps):
 def test_a_price_that_stays_is_believed_after_two_ticks(history, price):
     track = Track()
     for one in history:
-        judge(track, Glance("S", "E", one, 0), "E", "S", JUMP)
-    judge(track, Glance("S", "E", price, 0), "E", "S", JUMP)
-    assert judge(track, Glance("S", "E", price, 0), "E", "S", JUMP) is None
+        judge(track, Seen("S", "E", one, 0), "E", "S", JUMP)
+    judge(track, Seen("S", "E", price, 0), "E", "S", JUMP)
+    assert judge(track, Seen("S", "E", price, 0), "E", "S", JUMP) is None
     assert track.price == price
 
 

@@ -7,12 +7,14 @@ from bus.frames import Frame, Kind
 from bus.topics import Mode
 from marketdata.cache import Entry, Tick
 from marketdata.consumers import Board, Priority
+from marketdata.seen import Seen
 
 ENTRIES = {symbol: Entry("A", "NSE", symbol) for symbol in "ABC"}
 
 
 def tick(symbol, number, mode=Mode.LTP):
-    return Tick(ENTRIES[symbol], mode, Frame(b"", Kind.TICK, 0, 1, number, number, b""))
+    frame = Frame(b"", Kind.TICK, 0, 1, number, number, b"")
+    return Tick(ENTRIES[symbol], mode, frame, Seen())
 
 
 def numbers(ticks):

@@ -13,10 +13,10 @@ from paper import Bench, Listed, assert_balanced
 
 from bus.market.hours import IST
 from bus.market.instruments import Contract
-from bus.market.ticks import Level
+from bus.market.ticks import BidAsk, DepthData, Level
 from marketdata.sandbox.model import GttRequest, LegRequest, Rejection
 from marketdata.sandbox.money import RUPEE, to_micros
-from marketdata.sandbox.quote import Seen
+from marketdata.sandbox.quote import seen_of
 from marketdata.sandbox.state import Symbol
 
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(300)]
@@ -54,11 +54,12 @@ def seen(row):
     share = SHARES.get(row["k"])
     exchange, symbol = ("NSE", share) if share else ("NFO", "O" + row["k"].rpartition("|")[2])
     received = datetime.fromisoformat(row["t"]).replace(tzinfo=IST)
-    tick = Seen(
-        symbol, exchange, full["ltpc"]["ltp"], int(full.get("vtt", 0)),
-        bids=sides[0], asks=sides[1],
+    price, volume = full["ltpc"]["ltp"], int(full.get("vtt", 0))
+    tick = DepthData(
+        symbol=symbol, exchange=exchange, ltp=price, volume=volume, timestamp=0,
+        bids=sides[0], asks=sides[1], depth=BidAsk(*sides),
     )  # fmt: skip
-    return tick, int(received.timestamp() * 1e6) * 1000
+    return seen_of(tick), int(received.timestamp() * 1e6) * 1000
 
 
 def trade(folder, ticks, batch):
