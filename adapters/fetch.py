@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from adapters.codec import HttpRequest
 from adapters.errors import FetchError
+from adapters.trust import trust
 
 TIMEOUT_S: Final = 30.0
 _CHUNK_BYTES: Final = 1 << 18
@@ -53,7 +54,11 @@ def fetch(
         FetchError: no whole answer, or more than `max_bytes`.
     """
     # No proxies from the environment: what the configuration names is what is asked.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoStrangers())
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        _NoStrangers(),
+        urllib.request.HTTPSHandler(context=trust()),
+    )
     place = shown(request.url)
     try:
         asked = urllib.request.Request(request.url, headers=dict(request.headers))  # noqa: S310 - http(s) only

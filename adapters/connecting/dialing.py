@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -15,6 +16,7 @@ from adapters.connecting.connection import BatchConnection
 from adapters.connecting.prepare import prepare
 from adapters.errors import BrokerError, Verdict
 from adapters.redact import Redactor
+from adapters.trust import trust
 from bus import __version__
 
 OPEN_TIMEOUT_S: Final = 10.0
@@ -52,8 +54,10 @@ async def dial(codec: Codec, stream: Stream, redactor: Redactor) -> BatchConnect
 async def _connect(codec: Codec, stream: Stream) -> BatchConnection:
     handshake = codec.handshake()
     made: Any = partial(BatchConnection, max_bytes=stream.max_frame_bytes)
+    tls: dict[str, Any] = {"ssl": trust()} if urlsplit(handshake.url).scheme == "wss" else {}
     connection = await connect(
         handshake.url,
+        **tls,
         additional_headers=dict(handshake.headers),
         subprotocols=[Subprotocol(name) for name in handshake.subprotocols] or None,
         user_agent_header=_USER_AGENT,

@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
-from structlog.typing import EventDict, Processor
 
 from bus.logs.lines import FIRST, escaped
 from bus.logs.redaction import redact
+from bus.logs.structure import EventDict, Processor, structlog
 
 
 def configure(name: str, generation: int, *, life: str = "", role: str = "") -> None:

@@ -11,8 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from structlog.typing import EventDict
-
+from bus.logs.structure import EventDict
 from bus.secret import Secret
 
 HIDDEN: Final = "***"

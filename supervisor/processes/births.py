@@ -19,10 +19,14 @@ T = TypeVar("T")
 
 
 class Preload(Struct, frozen=True, tag=True):
-    """Import these modules, and call `find_any(name)` of the registry for these brokers."""
+    """Import these modules, and call `find_any(name)` of the registry for these brokers.
+
+    With `rehearse`, play what an adapter does first, too.
+    """
 
     modules: list[str]
     brokers: list[str] = []
+    rehearse: bool = False
 
 
 class Order(Struct, frozen=True, tag=True):

@@ -35,6 +35,8 @@ MODULES: Final[dict[Role, str]] = {
     "metrics": "console.metrics",
 }
 
+#: With fewer, rehearsing costs more time than it saves memory.
+_MANY_ADAPTERS: Final = 4
 #: Lines of its output in the status of a process that keeps failing.
 _LINES_TOLD: Final = 5
 
@@ -232,9 +234,11 @@ class Managed:
 
 def preload_for(processes: Iterable[Managed]) -> Preload:
     """What their lives will import."""
-    modules = {MODULES[process.role]: None for process in processes}
-    brokers = {process.broker: None for process in processes if process.role == "adapter"}
-    return Preload(list(modules), list(brokers))
+    listed = list(processes)
+    modules = {MODULES[process.role]: None for process in listed}
+    adapters = [process for process in listed if process.role == "adapter"]
+    brokers = {process.broker: None for process in adapters}
+    return Preload(list(modules), list(brokers), rehearse=len(adapters) >= _MANY_ADAPTERS)
 
 
 def _age(now: float, since: float | None) -> float | None:

@@ -41,6 +41,7 @@ from bus.settings import (
     ProxyBootstrap,
     SimulatorSettings,
 )
+from supervisor.processes import sharing
 from supervisor.processes.births import (
     Born,
     Exited,
@@ -60,6 +61,8 @@ _READ_BYTES: Final = 1 << 16
 #: A child's standard input and its log.
 DESCRIPTORS: Final = 2
 _REGISTRY: Final = "adapters.registry"
+_TRUST: Final = "adapters.trust"
+_REHEARSAL: Final = "supervisor.processes.rehearsal"
 #: What the standard library imports only when it is first used: names of hosts, CSV with a mark.
 _LAZY: Final = ("encodings.idna", "encodings.utf_8_sig", "unicodedata")
 #: Python specializes code that ran some eight times.
@@ -109,7 +112,9 @@ class Template:
 
     def _obey(self, message: ToTemplate) -> Birth | None:
         if isinstance(message, Preload):
-            self._say(Warm(preload(message)))
+            failed = preload(message)
+            sharing.settle()
+            self._say(Warm(failed))
             return None
         stdin, log = self._descriptors[:DESCRIPTORS]
         del self._descriptors[:DESCRIPTORS]
@@ -166,11 +171,12 @@ def preload(wanted: Preload) -> list[str]:
         except Exception as error:
             logger.exception("the broker %s cannot be imported", broker)
             failed.append(f"{broker}: {error}")
+    if wanted.brokers:
+        importlib.import_module(_TRUST).trust()
     for _ in range(_REHEARSALS):
-        rehearse()
-    # What is alive now lives for ever: the collector of a child that touched it would copy it.
-    gc.collect()
-    gc.freeze()
+        warm_up()
+    if wanted.rehearse:
+        importlib.import_module(_REHEARSAL).rehearse()
     return failed
 
 
@@ -182,7 +188,7 @@ def _with_mains(modules: Iterable[str]) -> Iterator[str]:
         yield f"{module}.__main__" if is_package else module
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Do what every child does first, so that it is specialized and cached before the fork.
 
     Nothing is left of it: the loop is closed, and no settings but these made-up ones were read.
@@ -193,10 +199,10 @@ def rehearse() -> None:
     sealer: Sealer[ToProcess] = Sealer(secret, ToProcess)
     sealer.open(sealer.seal(Acknowledge()))
     welcome.make(secret, "rehearsal", 1)
-    asyncio.run(_rehearse_loop())
+    asyncio.run(_warm_up_loop())
 
 
-async def _rehearse_loop() -> None:
+async def _warm_up_loop() -> None:
     for _ in range(_REHEARSALS):
         await asyncio.sleep(0)
     await asyncio.wait_for(asyncio.sleep(0.001), 1.0)

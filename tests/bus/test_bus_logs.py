@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import subprocess
 import sys
 import warnings
 
@@ -191,3 +192,11 @@ def test_more_fields_are_shown_and_those_for_machines_are_not():
         "logger": "l", "event": "hello", "connection": 7, "of": "x", "of_life": "y",
     })  # fmt: skip
     assert human(line) == ["T INFO    proxy.2 l: hello connection=7"]
+
+
+def test_no_process_loads_the_library_for_drawing():
+    script = "import sys, bus.logs.chain; print('rich' in sys.modules); import rich.table"
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "False\n"
