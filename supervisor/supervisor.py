@@ -57,8 +57,9 @@ _TICK_S: Final = 0.1
 _OVERSLEPT_S: Final = 1.0
 #: Processes beat once a second; what has not been heard of after this hangs, as for a lifecycle.
 _ADOPTION_S: Final = 5.0
-#: Rather than wait longer for a warm template, start plainly.
-_WARM_S: Final = 5.0
+#: Rather than wait longer for a warm template, start plainly; a machine that needs so long for one
+#: start would need it for each process.
+_WARM_S: Final = 20.0
 
 
 class Supervisor:

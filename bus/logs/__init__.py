@@ -1,1 +1,4 @@
-"""Log lines: made (`chain`), kept free of credentials (`redaction`), read (`lines`)."""
+"""Log lines: made (`chain`), kept free of credentials (`redaction`), read (`lines`).
+
+`structure` is structlog without what we do not use of it.
+"""

@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 #: Code that ran twice has its instructions.
 _ROUNDS: Final = 2
-#: Much longer than it ever takes; a supervisor waits five seconds for its template.
+#: Much longer than it ever takes; a supervisor waits only so long for its template.
 _PATIENCE_S: Final = 3.0
 _NAME: Final = "rehearsal"
 _BROKER: Final = "zerodha"
