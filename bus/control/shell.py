@@ -74,6 +74,13 @@ class Shell:
     async def live(self) -> None:
         """From the service's start to its end."""
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            await self._live(context)
+        finally:
+            # Its sockets, too, of a service that could not start: a context waits for each.
+            context.destroy()
+
+    async def _live(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         boot = self._boot
         host = Host(
             boot.name,
@@ -102,7 +109,6 @@ class Shell:
             self._tell_figures()  # the last ones, for the totals
             await self._service.stop()
             self._control.close()
-            context.term()
 
     async def _beat(self) -> None:
         """One heartbeat a second, and one at once when something changed."""

@@ -181,6 +181,8 @@ class Nursery:
 
     def _lost(self, why: str) -> None:
         logger.warning("the template is gone (%s); starting another", why)
+        if not self.warm:  # it may be what it was asked to do
+            self._preload = msgspec.structs.replace(self._preload, rehearse=False)
         self._hear()
         self._drop()
         self._start_later()

@@ -38,16 +38,20 @@ logger = logging.getLogger(__name__)
 
 #: Code that ran twice has its instructions.
 _ROUNDS: Final = 2
-#: Much longer than it ever takes; a supervisor waits only so long for its template.
-_PATIENCE_S: Final = 3.0
+#: Much longer than it takes; a supervisor waits twice as long for its template.
+_PATIENCE_S: Final = 10.0
 _NAME: Final = "rehearsal"
 _BROKER: Final = "zerodha"
 _TICKS_PER_S: Final = 2000.0
 _TICKS: Final = 20
 
 
+class RehearsalError(Exception):
+    """It was not played to its end: what is left of it must not be forked."""
+
+
 def rehearse() -> None:
-    """Whatever goes wrong is logged and no more: children then begin by themselves."""
+    """Raises RehearsalError."""
     root = logging.getLogger()
     handlers = root.handlers
     try:
@@ -58,14 +62,15 @@ def rehearse() -> None:
         ):
             configure(_NAME, 0)  # its lines are written, and nobody reads them
             asyncio.run(_play(Path(folder)))
-    except Exception as error:  # noqa: BLE001 - nothing depends on it but memory
-        root.handlers = handlers
-        logger.warning("no rehearsal: %s: %s", type(error).__name__, error)
+    except Exception as error:
+        raise RehearsalError(f"{type(error).__name__}: {error}") from error
     finally:
         root.handlers = handlers
-    for thread in threading.enumerate():  # a fork would copy what it holds, and not the thread
+    for thread in threading.enumerate():
         if thread is not threading.current_thread():
             thread.join(_PATIENCE_S)
+    if threading.active_count() > 1:  # a fork would copy what it holds, and not the thread
+        raise RehearsalError("a thread is left")
     gc.collect()  # the adapter's objects know each other, and one holds a file
 
 
@@ -122,7 +127,7 @@ class _Scene:
         finally:
             self._consumer.close()
             self._supervisor.close()
-            self._context.term()
+            self._context.destroy(linger=0)
 
     def _process_says(self, identity: bytes, message: FromProcess) -> None:
         self._identity = identity

@@ -176,8 +176,19 @@ def preload(wanted: Preload) -> list[str]:
     for _ in range(_REHEARSALS):
         warm_up()
     if wanted.rehearse:
-        importlib.import_module(_REHEARSAL).rehearse()
+        _rehearse()
     return failed
+
+
+def _rehearse() -> None:
+    """Ends the process when it goes wrong: the next template is not asked to rehearse."""
+    rehearsal = importlib.import_module(_REHEARSAL)
+    try:
+        rehearsal.rehearse()
+    except rehearsal.RehearsalError as error:
+        logger.warning("no rehearsal: %s", error)
+        logging.shutdown()
+        os._exit(1)  # in order would wait for what is left of it
 
 
 def _with_mains(modules: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """What the template does before it forks: nothing changes but what children share with it."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import textwrap
 
 import pytest
 
-from supervisor.processes import rehearsal, sharing
+from supervisor.processes import sharing
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -134,13 +133,3 @@ def test_a_rehearsal_leaves_nothing_behind_and_says_nothing(tmp_path, monkeypatc
     before, after = found
     assert before == after
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_rehearsal_that_fails_is_told_of_and_stops_nobody(monkeypatch, caplog):
-    async def start(_):
-        raise OSError("no port to be had")
-
-    monkeypatch.setattr(rehearsal.SimulatorServer, "start", start)
-    with caplog.at_level(logging.WARNING):
-        rehearsal.rehearse()
-    assert "no rehearsal: OSError: no port to be had" in caplog.text

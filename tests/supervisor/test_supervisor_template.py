@@ -42,14 +42,17 @@ def boot(name="child", **settings):
     )
 
 
+_PRELOAD = Preload(["psutil", MODULE])
+
+
 class Ward:
     """A nursery, its log files, and everything it ever had, to be ended with the test."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, preload=_PRELOAD):
         self.folder = folder
         self.exits = asyncio.Event()
         self.nursery = Nursery(
-            Preload(["psutil", MODULE]),
+            preload,
             folder / "template.log",
             on_exit=self.exits.set,
             clock=SystemClock(),
@@ -100,9 +103,9 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", support)
     monkeypatch.setenv("PLANTED_TOKEN", "not for children")
 
-    def run(test):
+    def run(test, preload=_PRELOAD):
         async def inside():
-            async with Ward(tmp_path) as ward:
+            async with Ward(tmp_path, preload) as ward:
                 await test(ward)
 
         asyncio.run(inside())
@@ -130,6 +133,40 @@ def test_a_child_has_its_own_session_streams_and_luck_and_nothing_of_the_templat
         assert "to standard error" in (ward.folder / "one.log").read_text()
 
     run(test)
+
+
+def test_a_child_of_a_template_that_rehearsed_is_like_any_other(run):
+    async def test(ward):
+        child = ward.spawn()
+        facts = await ward.facts()
+        assert (facts["threads"], len(facts["descriptors"])) == (1, 4)
+        child.terminate()
+        assert await ward.ended(child) == -signal.SIGTERM
+        assert not any((ward.folder / "template.log").read_text().splitlines())
+
+    run(test, preload=Preload(["adapters", MODULE], ["zerodha"], rehearse=True))
+
+
+def test_a_template_that_cannot_rehearse_is_followed_by_one_that_need_not(
+    run, tmp_path, monkeypatch
+):
+    server = tmp_path / "simulators" / "server.py"
+    server.parent.mkdir()
+    (server.parent / "__init__.py").touch()
+    server.write_text(
+        "class SimulatorServer:\n"
+        "    def __init__(self, settings): pass\n"
+        "    async def start(self): raise OSError('no port to be had')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+    async def test(ward):
+        assert isinstance(ward.spawn(exit=7), Forked)
+        assert await ward.ended(ward.children[-1]) == 7
+
+    run(test, preload=Preload([MODULE], ["zerodha"], rehearse=True))
+    logs = "".join(file.read_text() for file in tmp_path.glob("template.log*"))
+    assert "no rehearsal: OSError: no port to be had" in logs
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
