@@ -10,6 +10,8 @@ from typing import Final
 READY: Final = "READY=1"
 STOPPING: Final = "STOPPING=1"
 ALIVE: Final = "WATCHDOG=1"
+#: For one that does not read what it was told before; the supervisor has other things to do.
+_PATIENCE_S: Final = 0.05
 
 
 def notify(state: str, environ: Mapping[str, str] = os.environ) -> bool:
@@ -21,6 +23,7 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
+            datagram.settimeout(_PATIENCE_S)
             datagram.sendto(state.encode(), address)
     except OSError:
         return False

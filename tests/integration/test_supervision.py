@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import queue
 import re
 import signal
 import socket
@@ -130,18 +131,26 @@ def test_logs_are_followed_across_restarts_and_rotation(system):
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no Unix sockets")
+def pass_on(receiver, told):
+    with contextlib.suppress(OSError):
+        while True:
+            told.put(receiver.recv(100))
+
+
 def test_systemd_is_told_of_readiness_life_and_stopping(system, monkeypatch, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(30)
+        told: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=pass_on, args=(systemd, told), daemon=True).start()
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "400000")
         demo = system("").up_in_foreground("--demo")
-        assert [systemd.recv(100) for _ in range(4)] == [b"READY=1", *3 * [b"WATCHDOG=1"]]
+        assert [told.get(timeout=30) for _ in range(4)] == [b"READY=1", *3 * [b"WATCHDOG=1"]]
         for pid in demo.pids()[1:]:
             assert "NOTIFY_SOCKET" not in psutil.Process(pid).environ()
         demo.foreground.send_signal(signal.SIGTERM)
         demo.foreground.communicate(timeout=30)
         rest = []
         while b"STOPPING=1" not in rest:
-            rest.append(systemd.recv(100))
+            rest.append(told.get(timeout=30))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.notify import READY, notify, watchdog_s
+from supervisor.notify import ALIVE, READY, notify, watchdog_s
 
 UNIT = Path(__file__).parents[2] / "deploy" / "openalgo-stream.service"
 needs_unix_sockets = pytest.mark.skipif(
@@ -26,6 +26,17 @@ def test_a_state_is_sent_to_the_socket_that_is_named(tmp_path, abstract):
             pytest.skip("this system has no abstract sockets")
         assert notify(READY, {"NOTIFY_SOCKET": name})
         assert systemd.recv(100) == b"READY=1"
+
+
+@needs_unix_sockets
+def test_one_that_does_not_read_holds_nobody_up(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        told = 0
+        while notify(ALIVE, environ):  # without its patience this would never end
+            told += 1
+        assert told > 0
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": "/no/such/socket"}])
