@@ -13,63 +13,39 @@ import logging
 import secrets
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import nats.errors
-from msgspec import field
-from nats.aio.msg import Msg
 
 from adapters.connecting.link import State
 from adapters.source import Outflow, Source
-from bridge import stamps
+from bridge.arrivals import Arrivals
 from bridge.asking import Asking
 from bridge.demand import Answer, SiteDemand
 from bridge.errors import LinkError, RefusedError, SubjectError
-from bridge.inlet import Sequences
 from bridge.link import Link, Login, connected, failure
+from bridge.options import NatsOptions
 from bridge.origins import name_of
 from bridge.position import Position
 from bridge.reader import FILTERS, Reader
-from bridge.subjects import Place, Subjects
+from bridge.standing import Standing
+from bridge.subjects import Subjects
 from bus.backoff import Backoff
 from bus.control.messages import Stats
 from bus.errors import TopicError
-from bus.events import Accepted, BrokerState, Event, OrderUpdate, Rejected, decode_event
-from bus.settings import NatsReach
+from bus.events import Accepted, BrokerState, Event, OrderUpdate, Rejected
 from bus.topics import Topic, is_adapter_name
 from bus.wants import Demand
 
 logger = logging.getLogger(__name__)
 
-#: A consumer that is full is looked at again after this.
-_FULL_S: Final = 0.002
 _WATCH_S: Final = 0.25
 #: Changes of demand within this time become one change of the filter.
 _FILTER_S: Final = 0.05
 #: How long a new life waits for its first consumer, and then for more of what they want.
 _FIRST_DEMAND_S: Final = 5.0
 _MORE_DEMAND_S: Final = 0.3
-_INDIA: Final = timezone(timedelta(hours=5, minutes=30))
-
-
-class NatsOptions(NatsReach, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[adapters.NAME.options]` of an adapter that reads a stream."""
-
-    #: The adapter over there.
-    adapter: str
-    #: Play what the stream holds from this moment on, and end at that one; India's time where
-    #: none is given. With `from` alone it goes on live.
-    from_: datetime | None = field(default=None, name="from")
-    to: datetime | None = None
-    #: The past as fast as the slowest consumer takes it, or at its own pace.
-    pace: Literal["fast", "original"] = "fast"
-
-    @property
-    def is_live(self) -> bool:
-        """Whether demand is carried over there."""
-        return self.to is None
 
 
 class Remote:
@@ -80,10 +56,10 @@ class Remote:
             raise SubjectError(f"options.adapter: {options.adapter!r} is no adapter's name")
         self._out = out
         self._options = options
-        self._to_ns = None if options.to is None else _unix_ns(options.to)
         self._subjects = Subjects(options.prefix)
-        self._sequences = Sequences()
-        self._places: dict[str, Place | None] = {}
+        self._arrivals = Arrivals(out, options, self._event)
+        self._standing = Standing(out, options)
+        #: Topics that were ever wanted here, by the name that sites say.
         self._topics: dict[str, bytes] = {}
         site = f"{socket.gethostname()}.{out.name}.{secrets.token_hex(4)}"
         self._demand = SiteDemand(site)
@@ -92,21 +68,15 @@ class Remote:
             self._subjects,
             options.adapter,
             answered=self._answered,
-            unanswered=self._unanswered,
+            unanswered=self._standing.trouble,
         )
         self._backoff = Backoff(base_s=0.2, cap_s=5.0, stable_s=10.0)
         self._link: Link | None = None
-        #: Sequence of the last message that was dealt with; None: none was.
-        self._position: int | None = None
         folder = out.folder if options.is_live else None
         self._kept = Position(folder, out.name, options.stream, out.clock)
-        self._trouble = "connecting to NATS"
-        self._origin = BrokerState("connecting")
-        self._ended = False
         self._refilter = asyncio.Event()
         self._connections_total = 0
         self._expired_total = 0
-        self._strange_total = 0
 
     # --- adapters.source.Driver ---------------------------------------------------------------
 
@@ -130,14 +100,12 @@ class Remote:
                 detail = str(failure(error))
             finally:
                 self._link = None
-            if detail != self._trouble:
-                logger.warning("%s", detail)
-            self._trouble = detail
-            self._out.enter(state, detail)
+            self._standing.failed(state, detail)
             await asyncio.sleep(self._backoff.failed(self._out.clock.monotonic()))
 
     async def stop(self) -> None:
-        self._kept.save(self._position)
+        if (reached := self._arrivals.reached) is not None:
+            self._kept.save(reached)
 
     def demanded(self, batch: Sequence[Demand]) -> None:
         for wire, wanted in batch:
@@ -150,7 +118,7 @@ class Remote:
             name = name_of(topic)
             if not wanted:
                 self._demand.leave(name)
-                self._sequences.pause(wire)
+                self._arrivals.sequences.pause(wire)
                 continue
             self._topics[name] = wire
             self._demand.want(name)
@@ -166,27 +134,26 @@ class Remote:
     def stats(self) -> Stats:
         return {
             "origin": self._options.adapter,
-            "origin_state": self._origin.state,
+            "origin_state": self._standing.origin.state,
             "stream": self._options.stream,
-            "position": self._position,
+            "position": self._arrivals.position,
             "connections_total": self._connections_total,
-            "lost_total": self._sequences.lost_total,
-            "repeated_total": self._sequences.repeated_total,
+            "lost_total": self._arrivals.sequences.lost_total,
+            "repeated_total": self._arrivals.sequences.repeated_total,
             "expired_total": self._expired_total,
-            "strange_total": self._strange_total,
-            "ended": self._ended,
+            "strange_total": self._arrivals.strange_total,
+            "ended": self._arrivals.ended,
         }
 
     # --- one connection -------------------------------------------------------------------------
 
     async def _live(self, link: Link) -> None:
-        reader = Reader(link, self._options.stream, self._out.clock, self._arrived)
+        reader = Reader(link, self._options.stream, self._out.clock, self._arrivals.take)
         await self._begin(reader)
         self._link = link
         self._backoff.succeeded(self._out.clock.monotonic())
         self._connections_total += 1
-        self._trouble = ""
-        self._stand()
+        self._standing.trouble("")
         tasks = [asyncio.create_task(self._filter(link, reader))]
         if self._options.is_live:
             tasks.append(asyncio.create_task(self._asking.converse(link)))
@@ -195,7 +162,8 @@ class Remote:
         try:
             while not link.is_over:
                 reader.watch()
-                self._kept.save(self._position)
+                if (reached := self._arrivals.reached) is not None:
+                    self._kept.reached(reached)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_WATCH_S):
                         await link.stir.wait()
@@ -208,26 +176,28 @@ class Remote:
 
     async def _begin(self, reader: Reader) -> None:
         """From where it was left, from a moment, or from now on."""
-        if self._position is None and self._options.is_live:
-            self._position = self._kept.load()
-            if self._position is not None or self._options.from_ is not None:
+        arrivals, begins = self._arrivals, self._options.begins
+        if arrivals.position is None and self._options.is_live:
+            before = self._kept.load()
+            if before is not None:
+                arrivals.go_on(before)
+            if before is not None or begins is not None:
                 await self._demand_settled()
         state = await reader.state()
-        original = self._options.pace == "original" and self._options.from_ is not None
-        if self._position is None and self._options.from_ is not None:
-            moment = _aware(self._options.from_).astimezone(UTC)
-            await reader.begin(moment, self._filters(), original=original)
+        original = self._options.pace == "original" and begins is not None
+        if arrivals.position is None and begins is not None:
+            await reader.begin(begins, self._filters(), original=original)
             return
-        if self._position is None:
-            self._position = state.last_seq if self._options.is_live else state.first_seq - 1
-        elif self._position > state.last_seq:
+        if arrivals.position is None:
+            arrivals.position = state.last_seq if self._options.is_live else state.first_seq - 1
+        elif arrivals.position > state.last_seq:
             logger.warning("stream %s began anew: it is read from there", self._options.stream)
-            self._position = 0
-        expired = state.first_seq - self._position - 1
+            arrivals.position = 0
+        expired = state.first_seq - arrivals.position - 1
         if expired > 0:
             self._expired_total += expired
             logger.warning("%d messages are no longer in the stream", expired)
-        await reader.begin(self._position + 1, self._filters(), original=original)
+        await reader.begin(arrivals.position + 1, self._filters(), original=original)
 
     async def _demand_settled(self) -> None:
         """What is read of the past is for those who want it: they say so first, within moments.
@@ -262,56 +232,11 @@ class Remote:
 
     # --- what arrives ---------------------------------------------------------------------------
 
-    async def _arrived(self, message: Msg, sequence: int) -> None:
-        place = self._place(message.subject)
-        try:
-            stamp = stamps.read(message.headers)
-        except SubjectError:
-            place = None
-        if place is None:
-            self._strange_total += 1
-        elif self._to_ns is not None and stamp.received_ns > self._to_ns:
-            self._end_of_the_past()
-            return
-        elif place.kind == "tick":
-            await self._tick(place, stamp, message.data)
-        else:
-            self._event(message.data)
-        self._position = sequence
-
-    def _place(self, subject: str) -> Place | None:
-        """None: whoever else wrote that into the stream."""
-        if subject not in self._places:
-            try:
-                self._places[subject] = self._subjects.parse(subject)
-            except SubjectError as error:
-                logger.warning("%s", error)
-                self._places[subject] = None
-        return self._places[subject]
-
-    async def _tick(self, place: Place, stamp: stamps.Stamps, payload: bytes) -> None:
-        name = f"{place.exchange}:{place.symbol}:{place.mode.name}"
-        wire = self._topics.get(name)
-        if wire is None:
-            wire = self._topics[name] = place.topic(self._out.name).wire
-        sequence = self._sequences.of(wire, stamp.generation, stamp.sequence)
-        if sequence is None:
-            return
-        relay = (wire, payload, stamp.received_ns, stamp.flags, sequence)
-        while not self._out.relay(*relay):  # noqa: ASYNC110 - ZeroMQ has no event for room
-            await asyncio.sleep(_FULL_S)
-
-    def _event(self, payload: bytes) -> None:
-        try:
-            event: Event = decode_event(payload)
-        except msgspec.DecodeError:
-            self._strange_total += 1
-            return
+    def _event(self, event: Event) -> None:
         match event:
             case BrokerState():
                 if self._options.is_live:
-                    self._origin = event
-                    self._stand()
+                    self._standing.there(event)
             case Accepted(topic) | Rejected(topic):
                 self._judged(event, topic)
             case OrderUpdate():
@@ -327,36 +252,12 @@ class Remote:
             here = self._topics[name][:-1].decode()
             self._out.tell(msgspec.structs.replace(event, topic=here))
 
-    def _end_of_the_past(self) -> None:
-        if not self._ended:
-            self._ended = True
-            logger.info("played until %s", self._options.to)
-
-    # --- how it stands --------------------------------------------------------------------------
-
     def _answered(self, answer: Answer) -> None:
-        self._origin = BrokerState(answer.state, answer.detail)
-        if answer.state == "absent":
-            self._trouble = f"{self._options.adapter} does not run over there"
-        else:
-            self._trouble = ""
-        self._stand()
+        absent = answer.state == "absent"
+        trouble = f"{self._options.adapter} does not run over there" if absent else ""
+        self._standing.there(BrokerState(answer.state, answer.detail), trouble)
         for verdict in answer.verdicts:
-            self._event(bytes(verdict))
-
-    def _unanswered(self, why: str) -> None:
-        self._trouble = why
-        self._stand()
-
-    def _stand(self) -> None:
-        origin = self._origin
-        if self._trouble:
-            self._out.enter(State.BACKOFF, self._trouble)
-        elif self._options.is_live and origin.state != State.CONNECTED:
-            there = f"{self._options.adapter} over there: {origin.state}"
-            self._out.enter(State.BACKOFF, f"{there}, {origin.detail}".removesuffix(", "))
-        else:
-            self._out.enter(State.CONNECTED, f"stream {self._options.stream}")
+            self._arrivals.event(bytes(verdict))
 
     def _complained(self, text: str) -> None:
         logger.warning("NATS: %s", text)
@@ -370,15 +271,6 @@ def _end(link: Link, task: asyncio.Task[None]) -> None:
     elif error is not None:
         logger.error("a defect", exc_info=error)
         link.end(f"a defect: {type(error).__name__}")
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=_INDIA)
-
-
-def _unix_ns(moment: datetime) -> int:
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return (_aware(moment) - epoch) // timedelta(microseconds=1) * 1000
 
 
 BROKER: Final = Source(

@@ -20,6 +20,9 @@ HEADER_BYTES: Final = HEADER.size
 
 #: Flag bit 0: the payload's `timestamp` is the adapter's own clock; the broker gave none.
 OWN_CLOCK: Final = 1
+#: Flag bit 1: sequences go on from one generation of this publisher to the next, so that the same
+#: tick has the same sequence and time of receipt in each.
+NUMBERED: Final = 2
 
 _unpack = HEADER.unpack_from
 _pack = HEADER.pack

@@ -346,6 +346,8 @@ class Subscriber:
                     self._deliver(leader, joint.splice.tick(now))
                 if joint.changed:
                     self.last_gap_ms = joint.splice.longest_gap_ns / 1e6
+                if joint.alone_since is not None and joint.repeats():
+                    joint.alone_since = now  # it has not come past what the other delivered
                 if joint.alone_since is not None and now - joint.alone_since >= _SPLICE_LINGER_S:
                     del self._splices[adapter]
 

@@ -10,7 +10,7 @@ import struct
 from hashlib import blake2b
 from typing import Final
 
-from bus.frames import Frame
+from bus.frames import OWN_CLOCK, Frame
 
 _STAMPS: Final = struct.Struct("<BQQI")
 BYTES: Final = 16
@@ -26,7 +26,9 @@ class Digest:
     def add(self, frame: Frame) -> None:
         self.ticks += 1
         instrument = frame.topic[frame.topic.index(b"_") :]
-        stamps = _STAMPS.pack(frame.flags, frame.sequence, frame.received_ns, len(frame.payload))
+        stamps = _STAMPS.pack(
+            frame.flags & OWN_CLOCK, frame.sequence, frame.received_ns, len(frame.payload)
+        )
         self._hash.update(instrument + b"\0" + stamps + frame.payload)
 
     def text(self) -> str:

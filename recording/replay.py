@@ -25,7 +25,7 @@ from adapters.source import Outflow, Source
 from bus.control.messages import Stats
 from bus.errors import ControlError
 from bus.events import Rejected
-from bus.frames import Frame, Kind
+from bus.frames import OWN_CLOCK, Frame, Kind
 from bus.topics import broker_word
 from bus.wants import Demand
 from recording.archive import Archive, damage_line
@@ -202,7 +202,7 @@ class Replay:
         """Put it out, with what follows from it."""
         own = self._options.stamps == "recorded"
         at_ns = frame.received_ns if own else self._out.clock.unix_ns()
-        put, flags = self._outbox.append, frame.flags
+        put, flags = self._outbox.append, frame.flags & OWN_CLOCK
         topic, sequence = self._catalogue.wire(frame), self._sequencer.of(frame)
         put((topic, frame.payload, at_ns, flags, sequence))
         for derived in self._catalogue.derived(frame):

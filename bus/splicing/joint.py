@@ -26,11 +26,17 @@ class Joint:
         #: Whether another generation leads than at the beginning.
         self.changed = False
         self._orders: dict[bytes, None] = {}
+        self._repeated_before = 0
 
     def is_connected(self, generation: int, *, unknown: bool) -> bool:
         """Whether it said that it has its broker; `unknown` where it said nothing yet."""
         said = self.states.get(generation)
         return unknown if said is None else said[1]
+
+    def repeats(self) -> bool:
+        """Whether the leader told anything again since the last look."""
+        before, self._repeated_before = self._repeated_before, self.splice.repeated_total
+        return self._repeated_before > before
 
     def is_first(self, order: bytes) -> bool:
         """Whether no generation told this order update before."""

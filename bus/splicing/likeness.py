@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bus.frames import OWN_CLOCK, Frame
+from bus.frames import NUMBERED, OWN_CLOCK, Frame
 
 _TIMESTAMP: Final = re.compile(rb'"timestamp":\d+')
 
@@ -27,6 +27,8 @@ _place = msgspec.json.Decoder(_Place).decode
 def content_of(frame: Frame) -> int:
     """What makes a tick the same tick in another generation."""
     payload = frame.payload
+    if frame.flags & NUMBERED:
+        return hash((payload, frame.received_ns))
     if frame.flags & OWN_CLOCK:
         payload = _TIMESTAMP.sub(b"", payload, 1)
     return hash(payload)
@@ -34,7 +36,7 @@ def content_of(frame: Frame) -> int:
 
 def in_another_form(frame: Frame, last: Frame | None) -> bool:
     """Whether this is the price of the last tick again, with the volume or without it."""
-    if last is None:
+    if last is None or frame.flags & NUMBERED:
         return False
     try:
         new, old = _place(frame.payload), _place(last.payload)
@@ -44,9 +46,12 @@ def in_another_form(frame: Frame, last: Frame | None) -> bool:
 
 
 def goes_back(frame: Frame, last: Frame | None) -> bool:
-    """Whether a tick lies before the last one delivered, by the broker's time or volume."""
+    """Whether a tick lies before the last one delivered, or is that one: by its number, or by
+    the broker's time or volume."""
     if last is None:
         return False
+    if frame.flags & last.flags & NUMBERED:
+        return frame.sequence <= last.sequence
     try:
         new, old = _place(frame.payload), _place(last.payload)
     except msgspec.DecodeError:

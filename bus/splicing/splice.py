@@ -8,8 +8,9 @@ held follows in order, and the follower leads. A leader that stays silent on a t
 `HOLD_S` while the follower holds ticks of it loses that topic to the follower.
 
 Where the broker samples its sessions differently contents never meet; then order decides:
-nothing is delivered whose broker time or day volume lies before the last one delivered. There
-a leader that goes on delivering is not silent: what the follower held before is let go.
+nothing is delivered whose broker time or day volume lies before the last one delivered; nor,
+where sequences go on from one generation to the next (`frames.NUMBERED`), whose sequence does.
+There a leader that goes on delivering is not silent: what the follower held before is let go.
 
 Pure: frames and the time go in, frames to deliver come out. The same object serves a restart,
 which lasts a second, and a hot standby, which follows for days: what it remembers is bounded
@@ -22,7 +23,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from bus.frames import Frame
+from bus.frames import NUMBERED, Frame
 from bus.splicing.likeness import content_of, goes_back, in_another_form
 
 #: How long a follower's tick waits for the leader to deliver it.
@@ -94,6 +95,8 @@ class Splice:
         self.leader = leader
         self._resumed = resumed
         self.duplicates_total = 0
+        #: Of these, what a leader told again under the numbers of the one before.
+        self.repeated_total = 0
         #: The longest time on any topic between the last tick of one generation and the
         #: first of the next, by their times of receipt.
         self.longest_gap_ns = 0
@@ -278,4 +281,5 @@ class Splice:
             topic.greeting = max(0, topic.greeting - 1)
             return True
         self.duplicates_total += 1
+        self.repeated_total += bool(frame.flags & NUMBERED)
         return False

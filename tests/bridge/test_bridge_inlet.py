@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import SubjectError
-from bridge.inlet import Order, Sequences
+from bridge.inlet import Count, Order, Sequences
 from bus.measuring.loss import LossCounter
 
 
@@ -33,7 +33,7 @@ def test_what_did_not_come_from_a_stream_is_refused(text):
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4)), max_size=40))
 def test_what_is_missing_there_is_missing_here_and_nothing_else(steps):
     """Lives of an adapter one after the other, each of which counts from 1, with holes."""
-    sequences, here = Sequences(), LossCounter()
+    sequences, here = Sequences(Count(0)), LossCounter()
     generation, there, seen, lost = 1, 0, False, 0
     for life, step in steps:
         if life == 1 and seen:
@@ -51,13 +51,13 @@ def test_what_is_missing_there_is_missing_here_and_nothing_else(steps):
 
 
 def test_what_was_relayed_already_is_not_relayed_again():
-    sequences = Sequences()
+    sequences = Sequences(Count(0))
     assert [sequences.of(b"X", 3, n) for n in (5, 6, 5, 6, 7)] == [1, 2, None, None, 3]
     assert sequences.repeated_total == 2
 
 
 def test_what_a_topic_misses_while_nobody_wants_it_is_no_loss():
-    sequences = Sequences()
+    sequences = Sequences(Count(0))
     assert sequences.of(b"X", 1, 10) == 1
     sequences.pause(b"X")
     assert sequences.of(b"X", 1, 500) == 2
