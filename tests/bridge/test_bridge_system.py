@@ -1,6 +1,8 @@
 """From a broker over NATS to a client of another system, by real processes."""
 
 import json
+import os
+import signal
 
 import pytest
 from nats_material import Certificates
@@ -32,7 +34,8 @@ def test_a_client_over_there_gets_every_tick_and_demand_crosses(
     )
     url = f"tls://127.0.0.1:{server.port}"
     ca_file = f"ca_file = {json.dumps(str(certificates.ca))}"
-    login = 'flow = "demand"\nuser = "home"\npassword = "env:TEST_NATS_PASSWORD"\n'
+    # The demand of a reader that is killed ends with its lease.
+    login = 'flow = "demand"\nlease_s = 20\nuser = "home"\npassword = "env:TEST_NATS_PASSWORD"\n'
     monkeypatch.setenv("TEST_NATS_PASSWORD", "h0me-s3cret")
     (tmp_path / "far.secret").write_text("far-s3cret\n")
     credentials = f'{{ user = "far", password = "file:{tmp_path / "far.secret"}" }}'
@@ -50,6 +53,10 @@ def test_a_client_over_there_gets_every_tick_and_demand_crosses(
     seen = client.tally.received
     far.wait_for(lambda: client.tally.received > seen + 2000)
 
+    os.kill(far.process("mumbai")["pid"], signal.SIGKILL)  # what it brought is known by its number
+    seen = client.tally.received
+    far.wait_for(lambda: client.tally.received > seen + 2000)
+
     server.kill()  # both sides wait for it; what is stored is there when it is back
     far.wait_for(lambda: far.process("mumbai")["state"] != "running")
     far.wait_for(lambda: home.process("bridge")["stats"]["waiting"] > 500)
@@ -58,7 +65,7 @@ def test_a_client_over_there_gets_every_tick_and_demand_crosses(
     far.wait_for(lambda: client.tally.received > seen + 2000)
     client.stop()
     client.tally.assert_exactly_once(SYMBOLS)
-    home.wait_for(lambda: home.process("zerodha")["stats"]["topics"] == 0)
+    home.wait_for(lambda: home.process("zerodha")["stats"]["topics"] == 0, 90)
     nothing_is_lost(home, far)
     for one in (home, far):
         assert "s3cret" not in one.logs() + json.dumps(one.status())
