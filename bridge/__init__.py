@@ -4,9 +4,10 @@
     adapters --> bus --> bridge ----- ticks ------> stream ----> adapter (broker = "nats") --> bus
                     ^------ demand, with leases -- core NATS <------'
 
-`service` is the bridge's process, `remote` the source; both rest on the pure `subjects`,
-`stamps`, `outbox`, `inlet` and `demand`. `Group` is for programs of
-users' own. docs/scaling.md says what to build with them.
+`service` is the bridge's process. `remote` is the source: a connection's life, with `reader`,
+`arrivals` and `standing`, and `position` from one process's life to the next. Both rest on the pure
+`subjects`, `stamps`, `outbox`, `inlet` and `demand`. `Group` is for programs of users' own.
+docs/scaling.md says what to build with them.
 """
 
 from bridge.group import Group, GroupTick
