@@ -110,7 +110,7 @@ def test_a_reader_that_does_not_answer_is_ended(monkeypatch):
         asyncio.run(go("raise SystemExit('broken')"))
     monkeypatch.setattr(history_module, "_GRACE_S", 0.2)
     with pytest.raises(BrokenError, match="not read in time"):
-        asyncio.run(go("import time; time.sleep(60)"))
+        asyncio.run(go("import threading; threading.Event().wait()"))
 
 
 def test_only_so_many_may_wait(monkeypatch):
