@@ -114,7 +114,7 @@ class Trader:
 
     def watch(self, desk: Desk) -> None:
         """Note which tick a fill comes from."""
-        state = desk._engine.state  # noqa: SLF001 - a measurement from inside
+        state = desk._durable.engine.state  # noqa: SLF001 - a measurement from inside
 
         class Noting(list[Trade]):
             def append(inner, trade: Trade) -> None:  # noqa: N805

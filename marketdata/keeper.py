@@ -21,7 +21,8 @@ from bus.settings import MarketDataBootstrap
 from marketdata.announcing import Announcer, event_of
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import Order, StoreError
+from marketdata.sandbox.errors import StoreError
+from marketdata.sandbox.model import Order
 from marketdata.sandbox.rules import Rules
 from marketdata.sandbox.runner import DeskRunner
 from marketdata.sandbox.store import Store

@@ -22,7 +22,7 @@ from marketdata.consumers import Priority
 from marketdata.feeds import Feed
 from marketdata.market import Market
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import NotFound, Rejection, SandboxError
+from marketdata.sandbox.errors import NotFound, Rejection, SandboxError
 from marketdata.sandbox.quote import Data
 from marketdata.sandbox.runner import MAX_WAITING_TICKS
 from marketdata.sources import Sources

@@ -16,15 +16,8 @@ from marketdata.api.requests.common import MAX_PIECES, Account
 from marketdata.api.rights import check_exchange, visible
 from marketdata.paper import Paper
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import (
-    Action,
-    Change,
-    Order,
-    OrderRequest,
-    Product,
-    Rejection,
-    SandboxError,
-)
+from marketdata.sandbox.errors import Rejection, SandboxError
+from marketdata.sandbox.model import Action, Change, Order, OrderRequest, Product
 from marketdata.sandbox.money import to_micros
 
 

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from identity.authority import Identity
 from marketdata.api.endpoint import ApiError
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import NotFound
+from marketdata.sandbox.errors import NotFound
 
 
 class _OfExchange(Protocol):

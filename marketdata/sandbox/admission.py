@@ -10,7 +10,8 @@ from typing import Final
 
 from bus.market.hours import IST
 from marketdata.sandbox.account import Account, Key
-from marketdata.sandbox.model import NotFound, OrderRequest, Rejection
+from marketdata.sandbox.errors import NotFound, Rejection
+from marketdata.sandbox.model import OrderRequest
 from marketdata.sandbox.money import Micros, to_decimal
 from marketdata.sandbox.rules import value
 from marketdata.sandbox.state import State, Symbol, no_price

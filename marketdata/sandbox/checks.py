@@ -6,7 +6,8 @@ from datetime import date
 from typing import Final
 
 from bus.market.instruments import Contract
-from marketdata.sandbox.model import OrderRequest, Rejection
+from marketdata.sandbox.errors import Rejection
+from marketdata.sandbox.model import OrderRequest
 from marketdata.sandbox.money import MAX_MICROS, to_decimal
 from marketdata.sandbox.rules import value
 

@@ -9,48 +9,39 @@ the starting capital. All raise `Rejection` with the rule that was broken, `NotF
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from copy import copy
 from typing import TypeVar
 
 from bus.clock import Clock
-from bus.market.hours import last_time
 from marketdata.sandbox.account import Account
-from marketdata.sandbox.changes import Changes, DayResult
+from marketdata.sandbox.changes import DayResult
+from marketdata.sandbox.durable import Durable, Outlet
 from marketdata.sandbox.engine import Engine
+from marketdata.sandbox.errors import NotFound
 from marketdata.sandbox.model import (
     AuditEntry,
     Change,
-    DeskEndedError,
     ExitRule,
     Funds,
     Gtt,
     GttRequest,
     Holding,
     Limits,
-    NotFound,
     Order,
     OrderRequest,
     Position,
     Product,
-    Rejection,
-    StoreError,
     Trade,
 )
 from marketdata.sandbox.money import Micros
 from marketdata.sandbox.quote import Data
 from marketdata.sandbox.rules import Rules
-from marketdata.sandbox.state import Instruments, LastValue, State
+from marketdata.sandbox.state import Instruments, LastValue
 from marketdata.sandbox.store import Store
 
-logger = logging.getLogger(__name__)
 R = TypeVar("R")
-
-#: Told of every new state of an order, once it is durable. After a crash the last ones may be
-#: told again: clients drop repetitions by id, status and filled quantity.
-Outlet = Callable[[Order], None]
 
 
 class Desk:
@@ -71,24 +62,14 @@ class Desk:
         last_value: LastValue = lambda _exchange, _symbol: None,
     ) -> None:
         """Raises StoreError: what is stored cannot be read."""
-        self._store = store
-        self._instruments = instruments
-        self._clock = clock
-        self._rules = rules
-        self._outlet = outlet
-        self._last_value = last_value
-        self._depth = 0
-        self._failure: BaseException | None = None
-        self._announced = 0
-        self._engine = self._restored()
-        self._catch_up()
+        self._durable = Durable(store, instruments, clock, rules, outlet, last_value)
 
     # --- orders --------------------------------------------------------------------------------
 
     def place(self, account: str, request: OrderRequest) -> str:
         """The id of the new order, which may be complete already."""
         if request.ref and (account, request.ref) not in self._engine.state.refs:
-            earlier = self._store.order_of(account, request.ref)
+            earlier = self._durable.store.order_of(account, request.ref)
             if earlier is not None:
                 return earlier.id
 
@@ -135,7 +116,7 @@ class Desk:
     def order(self, account: str, order_id: str) -> Order:
         """An order of any day."""
         found = self._engine.state.own_order(account, order_id)
-        found = found or self._store.order(account, order_id)
+        found = found or self._durable.store.order(account, order_id)
         if found is None:
             raise NotFound("order", f"no order {order_id[:32]!r}")
         return found
@@ -171,7 +152,7 @@ class Desk:
 
     def days(self, account: str) -> list[DayResult]:
         """What the account's days ended with, oldest first."""
-        return self._store.days(account)
+        return self._durable.store.days(account)
 
     def margin(self, account: str, requests: Sequence[OrderRequest]) -> Micros:
         """What these orders together would block now."""
@@ -241,7 +222,7 @@ class Desk:
 
     def audit(self, account: str, last: int = 100) -> list[AuditEntry]:
         """Who did what, the newest entries, oldest first."""
-        return self._store.audit(account, last)
+        return self._durable.store.audit(account, last)
 
     # --- the market and the time ---------------------------------------------------------------
 
@@ -276,98 +257,26 @@ class Desk:
             "old_ticks_total": self._engine.old_ticks_total,
         }
 
+    @property
+    def _engine(self) -> Engine:
+        return self._durable.engine
+
+    def _do(self, act: Callable[[int], R], account: str = "", subject: str = "") -> R:
+        return self._durable.do(act, account, subject)
+
     # --- durability ----------------------------------------------------------------------------
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self) -> AbstractContextManager[None]:
         """One transaction for all that is done inside; others are told after it."""
-        self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            self._commit()
+        return self._durable.batch()
 
     def close(self) -> None:
         """Commit what is left and give the file back."""
-        self._engine.timetable.save_prices()
-        self._commit()
-        self._store.write(Changes(), self._engine.state.counters, self._announced)
-        self._store.close()
+        self._durable.close()
 
     def abandon(self) -> None:
         """Give the file back as it is: what is in memory is not to be believed."""
-        self._store.close()
-
-    def _do(self, act: Callable[[int], R], account: str = "", subject: str = "") -> R:
-        """Run a change and make it durable. A refused request leaves a line in the audit."""
-        now_ns = self._clock.unix_ns()
-        try:
-            result = act(now_ns)
-        except Rejection as refusal:
-            detail = f"{refusal.rule}: {refusal}"
-            self._engine.state.audit(account, "client", "refused", subject, detail, now_ns=now_ns)
-            self._commit()
-            raise
-        except Exception as error:
-            # A defect halfway through a change: memory is not to be believed any more.
-            self._failure = error
-            self._commit()
-            raise
-        self._commit()
-        return result
-
-    def _commit(self) -> None:
-        if self._depth:
-            return
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            self._go_back()
-            raise StoreError(f"a defect ({failure!r}); nothing was changed") from failure
-        state = self._engine.state
-        changes, state.changes = state.changes, Changes()
-        if not changes:
-            return
-        try:
-            self._store.write(changes, state.counters, self._announced)
-        except StoreError:
-            logger.exception("the sandbox goes back to what is stored")
-            self._go_back()
-            raise
-        self._tell(changes.told)
-
-    def _go_back(self) -> None:
-        """What is in memory is not to be believed: take what is stored.
-
-        Raises:
-            DeskEndedError: it cannot be read; nothing may be built on what there is here.
-        """
-        try:
-            self._engine = self._restored()
-        except Exception as error:
-            raise DeskEndedError(f"what is stored cannot be read: {error}") from error
-
-    def _tell(self, orders: Sequence[Order]) -> None:
-        for order in orders:
-            self._outlet(order)
-            self._announced = max(self._announced, order.event)
-
-    def _restored(self) -> Engine:
-        now_s = self._clock.unix_ns() / 1e9
-        state = State(self._rules, self._instruments, self._last_value)
-        since_ns = int(last_time(self._rules.day_reset, now_s)) * 10**9
-        self._announced = self._store.read(state, since_ns)
-        engine = Engine(state)
-        engine.restore()
-        return engine
-
-    def _catch_up(self) -> None:
-        """After a start: tell what a crash kept from being told, and do what was missed."""
-        state = self._engine.state
-        untold = [order for order in state.orders.values() if order.event > self._announced]
-        self._tell(sorted(untold, key=lambda order: order.event))
-        self._do(self._engine.timetable.begin)
-        self.on_time()
+        self._durable.abandon()
 
     def _account(self, name: str) -> Account:
         return self._engine.state.account(name)

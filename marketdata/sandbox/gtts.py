@@ -10,6 +10,7 @@ from __future__ import annotations
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.admission import check_money
 from marketdata.sandbox.checks import check
+from marketdata.sandbox.errors import NotFound, Rejection
 from marketdata.sandbox.matching import replace
 from marketdata.sandbox.model import (
     Gtt,
@@ -17,10 +18,8 @@ from marketdata.sandbox.model import (
     GttStatus,
     Leg,
     LegRequest,
-    NotFound,
     OrderRequest,
     Product,
-    Rejection,
 )
 from marketdata.sandbox.money import Micros, to_decimal
 from marketdata.sandbox.orders import Orders

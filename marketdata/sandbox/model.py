@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from bus.errors import StreamError
 from marketdata.sandbox.money import RUPEE, Micros, divide
 
 Action: TypeAlias = Literal["BUY", "SELL"]
@@ -25,34 +24,6 @@ Actor: TypeAlias = Literal[Source, "schedule"]
 GttStatus: TypeAlias = Literal["active", "triggered", "cancelled", "expired", "rejected"]
 LegStatus: TypeAlias = Literal["pending", "triggered", "cancelled"]
 Direction: TypeAlias = Literal["above", "below"]
-
-
-class SandboxError(StreamError):
-    """Base of the sandbox's errors."""
-
-
-class Rejection(SandboxError):  # noqa: N818 - the word of the field
-    """A request that breaks a rule; it left no trace in funds.
-
-    `rule` is a short word, the same every time (docs/sandbox.md lists them); the text is for
-    people.
-    """
-
-    def __init__(self, rule: str, message: str) -> None:
-        super().__init__(message)
-        self.rule = rule
-
-
-class NotFound(Rejection):
-    """No such order, GTT or instrument: what OpenAlgo answers with 404."""
-
-
-class StoreError(SandboxError):
-    """The database did not take a change: nothing of it happened."""
-
-
-class DeskEndedError(SandboxError):
-    """There is no desk any more: its thread ended by a defect. What is stored is whole."""
 
 
 class OrderRequest(Struct, frozen=True, kw_only=True, gc=False):

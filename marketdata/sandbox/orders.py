@@ -14,15 +14,14 @@ import msgspec
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.admission import Admission, check_money
 from marketdata.sandbox.checks import check
+from marketdata.sandbox.errors import NotFound, Rejection
 from marketdata.sandbox.matching import Matching, replace
 from marketdata.sandbox.model import (
     Change,
-    NotFound,
     Order,
     OrderRequest,
     Position,
     PriceType,
-    Rejection,
     Source,
     Status,
 )

@@ -10,17 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from marketdata.sandbox.account import Account
+from marketdata.sandbox.errors import NotFound, Rejection
 from marketdata.sandbox.gtts import Gtts
 from marketdata.sandbox.matching import replace
-from marketdata.sandbox.model import (
-    ExitRule,
-    Limits,
-    NotFound,
-    Order,
-    Position,
-    Rejection,
-    Source,
-)
+from marketdata.sandbox.model import ExitRule, Limits, Order, Position, Source
 from marketdata.sandbox.money import Micros, to_decimal
 from marketdata.sandbox.orders import Orders
 from marketdata.sandbox.state import Owner, State, Symbol

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import DeskEndedError, SandboxError, StoreError
+from marketdata.sandbox.errors import DeskEndedError, SandboxError, StoreError
 from marketdata.sandbox.quote import Data
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from bus.market.hours import IST
 from bus.market.instruments import Contract, named
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import Changes
+from marketdata.sandbox.errors import Rejection
 from marketdata.sandbox.ladder import Ladder
 from marketdata.sandbox.model import (
     Actor,
@@ -23,7 +24,6 @@ from marketdata.sandbox.model import (
     Order,
     Position,
     Product,
-    Rejection,
     Trade,
 )
 from marketdata.sandbox.quote import Data, Quote, seen_of

@@ -20,6 +20,7 @@ from msgspec import Struct
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import Changes, DayResult
 from marketdata.sandbox.checkpoints import Checkpoints
+from marketdata.sandbox.errors import StoreError
 from marketdata.sandbox.model import (
     AuditEntry,
     ExitRule,
@@ -28,7 +29,6 @@ from marketdata.sandbox.model import (
     Limits,
     Order,
     Position,
-    StoreError,
     Trade,
 )
 from marketdata.sandbox.ownership import Ownership

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from paper import MORNING, Bench, assert_balanced, depth, ltp
 
-from marketdata.sandbox.model import (
-    Change,
-    ExitRule,
-    GttRequest,
-    LegRequest,
-    Limits,
-    OrderRequest,
-    Rejection,
-)
+from marketdata.sandbox.errors import Rejection
+from marketdata.sandbox.model import Change, ExitRule, GttRequest, LegRequest, Limits, OrderRequest
 
 SYMBOLS = (
     ("NSE", "SBIN", 1, ("CNC", "MIS")),
@@ -188,7 +181,7 @@ class Books(RuleBasedStateMachine):
     @invariant()
     def books_balance(self):
         if hasattr(self, "bench"):
-            assert_balanced(self.bench.desk, self.bench.desk._store)
+            assert_balanced(self.bench.desk, self.bench.desk._durable.store)
 
     def view(self, user):
         desk = self.bench.desk
@@ -223,5 +216,5 @@ def test_a_year_of_nothing_is_caught_up_with_at_once(tmp_path):
     bench.reopen()
     [holding] = bench.desk.holdings("asha")
     assert (holding.quantity, holding.average_price) == (10, 100_000_000)
-    assert_balanced(bench.desk, bench.desk._store)
+    assert_balanced(bench.desk, bench.desk._durable.store)
     bench.desk.close()

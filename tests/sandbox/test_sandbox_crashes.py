@@ -70,7 +70,7 @@ class Story:
         clock = StillClock()
         clock.now_ns = self.now_ns
         bench = Bench(self.folder, clock, starting_capital=2_000_000)
-        store = bench.desk._store
+        store = bench.desk._durable.store
         # The process had come further in its day than its last words say.
         clock.now_ns = self.now_ns = store._database.execute(
             "SELECT max(?, ifnull((SELECT max(changed_ns) FROM orders), 0))", [self.now_ns]

@@ -3,7 +3,8 @@
 import pytest
 from paper import Bench, assert_balanced, depth, ltp, quote
 
-from marketdata.sandbox.model import Change, NotFound, Rejection
+from marketdata.sandbox.errors import NotFound, Rejection
+from marketdata.sandbox.model import Change
 from marketdata.sandbox.money import RUPEE, to_micros
 
 
@@ -12,7 +13,7 @@ def bench(tmp_path):
     made = Bench(tmp_path)
     made.tick(ltp("SBIN", 100.0))
     yield made
-    assert_balanced(made.desk, made.desk._store)
+    assert_balanced(made.desk, made.desk._durable.store)
     made.desk.close()
 
 
@@ -208,7 +209,7 @@ def test_an_order_whose_position_is_gone_needs_money_for_what_it_opens(tmp_path)
     bench.tick(ltp("SBIN", 200.0))
     found = bench.order(exit_order)
     assert (found.status, found.reason) == ("rejected", "no margin for the position it would open")
-    assert_balanced(bench.desk, bench.desk._store)
+    assert_balanced(bench.desk, bench.desk._durable.store)
     bench.desk.close()
 
 

@@ -14,7 +14,8 @@ from paper import Bench, Listed, assert_balanced
 from bus.market.hours import IST
 from bus.market.instruments import Contract
 from bus.market.ticks import BidAsk, DepthData, Level
-from marketdata.sandbox.model import GttRequest, LegRequest, Rejection
+from marketdata.sandbox.errors import Rejection
+from marketdata.sandbox.model import GttRequest, LegRequest
 from marketdata.sandbox.money import RUPEE, to_micros
 from marketdata.sandbox.quote import seen_of
 from marketdata.sandbox.state import Symbol
@@ -75,8 +76,8 @@ def trade(folder, ticks, batch):
         tick, _ = some[-1]
         bench.ticks[tick.exchange, tick.symbol] = some[-1]
         order(bench, dice, tick)
-    assert_balanced(bench.desk, bench.desk._store)
-    trades = bench.desk._store.trades_of("asha")
+    assert_balanced(bench.desk, bench.desk._durable.store)
+    trades = bench.desk._durable.store.trades_of("asha")
     bench.desk.close()
     return [(t.order_id, t.fill, t.action, t.symbol, t.quantity, t.price) for t in trades]
 

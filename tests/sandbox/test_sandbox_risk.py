@@ -3,15 +3,8 @@
 import pytest
 from paper import Bench, assert_balanced, depth, ltp
 
-from marketdata.sandbox.model import (
-    Change,
-    ExitRule,
-    GttRequest,
-    LegRequest,
-    Limits,
-    NotFound,
-    Rejection,
-)
+from marketdata.sandbox.errors import NotFound, Rejection
+from marketdata.sandbox.model import Change, ExitRule, GttRequest, LegRequest, Limits
 from marketdata.sandbox.money import RUPEE, to_micros
 
 
@@ -20,7 +13,7 @@ def bench(tmp_path):
     made = Bench(tmp_path)
     made.tick(ltp("SBIN", 100.0))
     yield made
-    assert_balanced(made.desk, made.desk._store)
+    assert_balanced(made.desk, made.desk._durable.store)
     made.desk.close()
 
 
@@ -75,7 +68,7 @@ def test_one_leg_of_an_oco_cancels_the_other(tmp_path, mode, used):
     bench.tick(ltp("SBIN", 111.0))
     assert [leg.status for leg in bench.desk.gtts("asha")[0].legs] == ["cancelled", "triggered"]
     assert bench.position().quantity == 10
-    assert_balanced(bench.desk, bench.desk._store)
+    assert_balanced(bench.desk, bench.desk._durable.store)
     bench.desk.close()
 
 

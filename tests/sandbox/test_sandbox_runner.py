@@ -9,7 +9,8 @@ from paper import Listed, StillClock, ltp
 from bus.settings import SandboxSettings
 from marketdata.sandbox import runner as runner_module
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import DeskEndedError, OrderRequest, Rejection, StoreError
+from marketdata.sandbox.errors import DeskEndedError, Rejection, StoreError
+from marketdata.sandbox.model import OrderRequest
 from marketdata.sandbox.rules import Rules
 from marketdata.sandbox.runner import DeskRunner
 from marketdata.sandbox.store import Store

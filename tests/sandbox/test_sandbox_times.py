@@ -15,7 +15,7 @@ def bench(tmp_path):
     made = Bench(tmp_path)
     made.tick(ltp("SBIN", 100.0))
     yield made
-    assert_balanced(made.desk, made.desk._store)
+    assert_balanced(made.desk, made.desk._durable.store)
     made.desk.close()
 
 
@@ -56,7 +56,7 @@ def test_mis_is_closed_at_the_exchanges_time(tmp_path, exchange, symbol, hour, m
     assert position.realised == (gain // 1000 if exchange == "CRYPTO" else gain)
     assert bench.order(resting).status == "cancelled"
     assert bench.refused(**order) == "mis_window"
-    assert_balanced(bench.desk, bench.desk._store)
+    assert_balanced(bench.desk, bench.desk._durable.store)
     bench.desk.close()
 
 
@@ -138,7 +138,7 @@ def test_expired_contracts_are_settled(tmp_path, settings, symbol, moment, price
     assert (position.quantity, position.realised) == (0, (price - 100) * 25 * RUPEE)
     assert bench.order(resting).reason == "the contract expired"
     assert bench.desk.gtts("asha")[0].status == "expired"
-    assert_balanced(bench.desk, bench.desk._store)
+    assert_balanced(bench.desk, bench.desk._durable.store)
     bench.desk.close()
 
 
@@ -178,7 +178,7 @@ def test_funds_begin_anew_on_their_weekday(tmp_path):
     go_to(bench, at(0, 1, day=2))
     funds = bench.desk.funds("asha")
     assert (funds.cash, funds.resets, bench.desk.holdings("asha")) == (funds.capital, 1, [])
-    assert_balanced(bench.desk, bench.desk._store)
+    assert_balanced(bench.desk, bench.desk._durable.store)
     bench.desk.close()
 
 

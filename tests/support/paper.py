@@ -9,7 +9,8 @@ from bus.market.instruments import Contract, named
 from bus.market.ticks import DepthData, Level, LtpData, QuoteData
 from bus.settings import SandboxSettings
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import OrderRequest, Rejection
+from marketdata.sandbox.errors import Rejection
+from marketdata.sandbox.model import OrderRequest
 from marketdata.sandbox.money import RUPEE
 from marketdata.sandbox.rules import Rules
 from marketdata.sandbox.store import Store
@@ -127,7 +128,7 @@ class Bench:
 
 def assert_balanced(desk: Desk, store: Store) -> None:
     """The books' identities (`marketdata/sandbox/account.py`), each from its own sources."""
-    state = desk._engine.state
+    state = desk._durable.engine.state
     for name, account in state.accounts.items():
         funds = desk.funds(name)
         positions, holdings = account.positions.values(), account.holdings.values()

@@ -22,14 +22,8 @@ from paper import Listed, StillClock, depth, ltp
 
 from bus.settings import SandboxSettings
 from marketdata.sandbox.desk import Desk
-from marketdata.sandbox.model import (
-    Change,
-    ExitRule,
-    GttRequest,
-    LegRequest,
-    OrderRequest,
-    Rejection,
-)
+from marketdata.sandbox.errors import Rejection
+from marketdata.sandbox.model import Change, ExitRule, GttRequest, LegRequest, OrderRequest
 from marketdata.sandbox.rules import Rules
 from marketdata.sandbox.runner import DeskRunner
 from marketdata.sandbox.store import Store
