@@ -9,65 +9,34 @@
 
 Blocking, one request at a time and a connection for each; any thread may use it. Prices are rupees,
 quantities units. Calls about an account mean the key's own; administrators may name another `user`.
-
-    ClientError            base of the client's errors
-    +-- UnreachableError   no answer: whether it was done is not known
-    +-- RefusedError       the service said no; has its HTTP status and the rule that was broken
+Errors are those of `marketdata.wire`.
 """
 
 from __future__ import annotations
 
-import http.client
 import uuid
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from datetime import date
+from typing import Any, Final
 
-import msgspec
-from msgspec import Struct
-
-from bus.errors import StreamError
-from marketdata.api.replies import books, data, prices, risk, triggers
+from marketdata.api.replies import books, data, history, options, prices, risk, triggers
 from marketdata.api.replies import orders as order_replies
-from marketdata.api.replies.common import Failure
 from marketdata.sandbox.model import Action, PriceType, Product
+from marketdata.wire import ClientError, RefusedError, UnreachableError, Wire
 
-R = TypeVar("R", bound=Struct)
+__all__ = ["ClientError", "MarketDataClient", "RefusedError", "UnreachableError"]
 
 DEFAULT_URL: Final = "http://127.0.0.1:8766"
 _OPENALGO: Final = "/api/v1/"
 _OURS: Final = "/marketdata/v1/"
 
 
-class ClientError(StreamError):
-    """Base of the client's errors."""
-
-
-class UnreachableError(ClientError):
-    """There was no answer. A call that changes something may have been carried out."""
-
-
-class RefusedError(ClientError):
-    """The service said no, and nothing was changed."""
-
-    def __init__(self, status: int, message: str, rule: str) -> None:
-        super().__init__(message)
-        #: HTTP status: 400, 403, 404, 429, 503 ...
-        self.status = status
-        #: The sandbox's rule that was broken (docs/sandbox.md), where it was one.
-        self.rule = rule
-
-
 class MarketDataClient:
     """All calls raise `RefusedError` and `UnreachableError`."""
 
     def __init__(self, api_key: str, url: str = DEFAULT_URL, *, timeout_s: float = 60.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname is None:
-            raise ClientError(f"no http:// address: {url}")
-        self._host, self._port = parts.hostname, parts.port or 80
-        self._timeout_s = timeout_s
-        self._headers = {"X-API-KEY": api_key, "Content-Type": "application/json"}
+        """Raises ClientError: that is no address."""
+        self._ask = Wire(api_key, url, timeout_s).ask
 
     # --- prices --------------------------------------------------------------------------------
 
@@ -94,6 +63,33 @@ class MarketDataClient:
     def status(self) -> data.StatusData:
         """Feeds, cache, demand and losses."""
         return self._ask(f"{_OURS}status", data.ServiceStatus).data
+
+    def history(
+        self, symbol: str, exchange: str, interval: str, first: date, last: date
+    ) -> history.History:
+        """Candles of recorded days, and from when to when something is known."""
+        fields = {"symbol": symbol, "exchange": exchange, "interval": interval}
+        fields |= {"start_date": first.isoformat(), "end_date": last.isoformat()}
+        return self._ask(f"{_OPENALGO}history", history.History, fields)
+
+    # --- options -------------------------------------------------------------------------------
+
+    def option_chain(
+        self, underlying: str, exchange: str, expiry: str = "", strikes: int | None = None
+    ) -> options.OptionChain:
+        """An underlying's options of one day (`28OCT25`), so many strikes around the price."""
+        fields = {"underlying": underlying, "exchange": exchange, "expiry_date": expiry}
+        counted = fields | {"strike_count": strikes}
+        return self._ask(f"{_OPENALGO}optionchain", options.OptionChain, counted)
+
+    def greeks(
+        self, symbol: str, exchange: str, *, rate: float = 0.0, forward: float | None = None
+    ) -> options.OptionGreeks:
+        """Implied volatility and greeks; `rate` in percent per year, `forward` in place of the
+        underlying's last price."""
+        fields = {"symbol": symbol, "exchange": exchange, "interest_rate": rate}
+        given = fields | {"forward_price": forward}
+        return self._ask(f"{_OPENALGO}optiongreeks", options.OptionGreeks, given)
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -149,9 +145,8 @@ class MarketDataClient:
 
     def order(self, orderid: str) -> order_replies.OrderData:
         """One order, of any day."""
-        return self._ask(
-            f"{_OPENALGO}orderstatus", order_replies.OneOrder, {"orderid": orderid}
-        ).data
+        fields = {"orderid": orderid}
+        return self._ask(f"{_OPENALGO}orderstatus", order_replies.OneOrder, fields).data
 
     def orders(self) -> list[order_replies.OrderData]:
         """Today's and the live ones, oldest first."""
@@ -281,34 +276,6 @@ class MarketDataClient:
     def reset(self, user: str = "") -> None:
         """Everything back to the starting capital."""
         self._ask(f"{_OURS}reset", risk.Done, {"user": user})
-
-    # --- the wire ------------------------------------------------------------------------------
-
-    def _ask(self, path: str, kind: type[R], fields: dict[str, Any] | None = None) -> R:
-        status, body = self._post(path, msgspec.json.encode(fields or {}))
-        try:
-            if status == http.HTTPStatus.OK:
-                return msgspec.json.decode(body, type=kind)
-            failure = msgspec.json.decode(body, type=Failure)
-        except msgspec.DecodeError as error:
-            raise UnreachableError(f"{self._where}: no answer of this service: {error}") from None
-        rule = failure.rule if isinstance(failure.rule, str) else ""
-        raise RefusedError(status, failure.message, rule)
-
-    def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-        try:
-            connection.request("POST", path, body, self._headers)
-            reply = connection.getresponse()
-            return reply.status, reply.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(f"{self._where}: {str(error) or type(error).__name__}") from None
-        finally:
-            connection.close()
-
-    @property
-    def _where(self) -> str:
-        return f"http://{self._host}:{self._port}"
 
 
 def _listed(instruments: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -108,7 +108,7 @@ class Desk:
                 and symbol in {"", position.symbol}
                 and product in {None, position.product}
             ]
-            orders = [self._engine.orders.exit(owner, p, "client", now_ns) for p in chosen]
+            orders = [self._engine.closing.exit(owner, p, "client", now_ns) for p in chosen]
             return [order.id for split in orders for order in split]
 
         return self._do(act, account)

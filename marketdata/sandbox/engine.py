@@ -6,6 +6,8 @@ same order end in the same state, with the same ids.
 
 from __future__ import annotations
 
+from marketdata.sandbox.closing import Closing
+from marketdata.sandbox.entering import Entering
 from marketdata.sandbox.gtts import Gtts
 from marketdata.sandbox.matching import Matching
 from marketdata.sandbox.orders import Orders
@@ -21,10 +23,14 @@ class Engine:
     def __init__(self, state: State) -> None:
         self.state = state
         self.matching = Matching(state)
-        self.orders = Orders(state, self.matching)
+        entering = Entering(state, self.matching)
+        self.orders = Orders(state, self.matching, entering)
+        self.closing = Closing(state, self.matching, entering)
         self.gtts = Gtts(state, self.orders)
-        self.risk = Risk(state, self.orders, self.gtts)
-        self.timetable = Timetable(state, self.matching, self.orders, self.gtts, self.risk)
+        self.risk = Risk(state, self.orders, self.closing, self.gtts)
+        self.timetable = Timetable(
+            state, self.matching, self.orders, self.closing, self.gtts, self.risk
+        )
         #: Ticks that moved nothing: outside their own day's range, and too old.
         self.odd_ticks_total = 0
         self.old_ticks_total = 0

@@ -1,4 +1,4 @@
-"""Placing, changing and cancelling orders: the rules, the margin, the first look at the market.
+"""Placing, changing and cancelling orders: the rules and the margin. Pure.
 
 A request is refused before anything is changed. Only a sale of shares that are not there is kept
 as a rejected order as well, as OpenAlgo does.
@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.admission import Admission, check_money
 from marketdata.sandbox.checks import check
+from marketdata.sandbox.entering import STOPS, Entering
 from marketdata.sandbox.errors import NotFound, Rejection
 from marketdata.sandbox.matching import Matching, replace
 from marketdata.sandbox.model import (
     Change,
     Order,
     OrderRequest,
-    Position,
     PriceType,
     Source,
     Status,
@@ -30,16 +28,16 @@ from marketdata.sandbox.state import State, Symbol, today
 
 #: Who closes what has to be closed: a client who cancelled that would keep the position.
 _HOUSE: Final = frozenset({"square_off", "expiry", "kill_switch"})
-_STOPS: Final = frozenset({"SL", "SL-M"})
 
 
 class Orders:
     """The life of orders, on a `State`."""
 
-    def __init__(self, state: State, matching: Matching) -> None:
+    def __init__(self, state: State, matching: Matching, entering: Entering) -> None:
         self.admission = Admission(state)
         self._state = state
         self._matching = matching
+        self._entering = entering
 
     def place(
         self,
@@ -67,18 +65,18 @@ class Orders:
         try:
             self.admission.check_shares(account, request, request.quantity)
         except Rejection as refusal:
-            self._numbered(account, request, now_ns, "rejected", str(refusal))
+            self._entering.numbered(account, request, now_ns, "rejected", str(refusal))
             raise
         margined, blocked = self.admission.needed(account, symbol, request, now_ns)
         self.admission.check_window(request, margined, now_ns)
         self.admission.check_size(account, symbol, request, margined, now_ns)
         check_money(blocked, account.available)
-        order = self._new(account, request, now_ns, source, leg_id, margined, blocked)
+        order = self._entering.new(account, request, now_ns, source, leg_id, margined, blocked)
         if request.ref:
             state.refs[name, request.ref] = order.id
         if source == "client":
             account.order_times.append(now_ns)
-        return self._meet(symbol, order, now_ns)
+        return self._entering.meet(symbol, order, now_ns)
 
     def modify(self, name: str, order_id: str, change: Change, now_ns: int) -> Order:
         """Change a live order; on a broken rule it stays as it was.
@@ -131,7 +129,7 @@ class Orders:
         account.order_times.append(now_ns)
         changed = self._state.record(changed, now_ns)
         self._state.index(changed)
-        return self._meet(symbol, changed, now_ns)
+        return self._entering.meet(symbol, changed, now_ns)
 
     def cancel(self, name: str, order_id: str, now_ns: int) -> Order:
         """Raises Rejection: it is not live any more, or there is no such order."""
@@ -158,50 +156,6 @@ class Orders:
         ]
         return [self._matching.end(order, "cancelled", now_ns, reason) for order in chosen]
 
-    def exit(
-        self, account: Account, position: Position, source: Source, now_ns: int
-    ) -> list[Order]:
-        """Close a position at market, whatever the other rules say; what the house itself has
-        under way already is not sold twice."""
-        state = self._state
-        symbol = state.symbol(position.exchange, position.symbol)
-        state.refresh(symbol)
-        action = "SELL" if position.quantity > 0 else "BUY"
-        left = abs(position.quantity) - sum(
-            order.pending_quantity
-            for order in map(state.orders.__getitem__, symbol.markets)
-            if order.account == account.name
-            and order.product == position.product
-            and order.action == action
-        )
-        most = symbol.contract.freeze_quantity or left
-        orders = []
-        while left > 0:
-            request = OrderRequest(
-                exchange=position.exchange,
-                symbol=position.symbol,
-                action="SELL" if action == "SELL" else "BUY",
-                quantity=min(left, most),
-                product=position.product,
-            )
-            order = self._new(account, request, now_ns, source, "", 0, 0)
-            orders.append(self._meet(symbol, order, now_ns))
-            left -= request.quantity
-        return orders
-
-    def settle(self, account: Account, position: Position, price: Micros, now_ns: int) -> Order:
-        """Close a position at a price that is decided, without the market: an expired contract."""
-        symbol = self._state.symbol(position.exchange, position.symbol)
-        request = OrderRequest(
-            exchange=position.exchange,
-            symbol=position.symbol,
-            action="SELL" if position.quantity > 0 else "BUY",
-            quantity=abs(position.quantity),
-            product=position.product,
-        )
-        order = self._new(account, request, now_ns, "expiry", "", 0, 0)
-        return self._matching.fill(symbol, order, order.quantity, price, now_ns)
-
     def margin(self, name: str, requests: Sequence[OrderRequest], now_ns: int) -> Micros:
         """What orders would block together, were they placed now in this order."""
         account = self._state.account(name)
@@ -224,77 +178,6 @@ class Orders:
         check_money(blocked, max(account.available, order.blocked))
         return margined, blocked
 
-    def _new(
-        self,
-        account: Account,
-        request: OrderRequest,
-        now_ns: int,
-        source: Source,
-        leg_id: str,
-        margined: int,
-        blocked: Micros,
-    ) -> Order:
-        """A live order, with its margin blocked and in its place in the index."""
-        order = self._numbered(
-            account,
-            request,
-            now_ns,
-            "trigger pending" if request.pricetype in _STOPS else "open",
-            source=source,
-            leg_id=leg_id,
-            margined=margined,
-            blocked=blocked,
-        )
-        account.used += blocked
-        account.reserve(order, 1)
-        self._state.changes.accounts[account.name] = account
-        self._state.index(order)
-        return order
-
-    def _numbered(
-        self,
-        account: Account,
-        request: OrderRequest,
-        now_ns: int,
-        status: Status,
-        reason: str = "",
-        *,
-        source: Source = "client",
-        leg_id: str = "",
-        margined: int = 0,
-        blocked: Micros = 0,
-    ) -> Order:
-        counters = self._state.counters
-        counters.orders += 1
-        order = Order(
-            id=f"{today(now_ns):%y%m%d}{counters.orders % 10**8:08d}",
-            account=account.name,
-            status=status,
-            placed_ns=now_ns,
-            changed_ns=now_ns,
-            event=0,
-            source=source,
-            margined=margined,
-            blocked=blocked,
-            reason=reason,
-            leg_id=leg_id,
-            **msgspec.structs.asdict(request),
-        )
-        return self._state.record(order, now_ns)
-
-    def _meet(self, symbol: Symbol, order: Order, now_ns: int) -> Order:
-        """The first look at the market of a new or changed order."""
-        state = self._state
-        state.refresh(symbol)
-        if not state.is_fresh(symbol, now_ns):
-            return order
-        if order.status == "open":
-            return self._matching.execute(symbol, order, now_ns)
-        ltp, trigger = symbol.quote.ltp, order.trigger_price
-        if (ltp >= trigger) if order.action == "BUY" else (ltp <= trigger):
-            self._matching.trigger(symbol, order, now_ns)
-        return state.orders[order.id]
-
     def _live(self, name: str, order_id: str, what: str) -> Order:
         order = self._state.own_order(name, order_id)
         if order is None:
@@ -308,7 +191,7 @@ class Orders:
 
 def _status_after(order: Order, pricetype: PriceType) -> Status:
     """A stop that was triggered stays triggered, unless it was none before."""
-    if pricetype not in _STOPS:
+    if pricetype not in STOPS:
         return "open"
-    was_triggered = order.status == "open" and order.pricetype in _STOPS
+    was_triggered = order.status == "open" and order.pricetype in STOPS
     return "open" if was_triggered else "trigger pending"

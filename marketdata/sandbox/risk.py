@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from marketdata.sandbox.account import Account
+from marketdata.sandbox.closing import Closing
 from marketdata.sandbox.errors import NotFound, Rejection
 from marketdata.sandbox.gtts import Gtts
 from marketdata.sandbox.matching import replace
@@ -28,9 +29,10 @@ MAX_LOSS: Final = "max_loss"
 class Risk:
     """Exit rules, limits and the kill switch, on a `State`."""
 
-    def __init__(self, state: State, orders: Orders, gtts: Gtts) -> None:
+    def __init__(self, state: State, orders: Orders, closing: Closing, gtts: Gtts) -> None:
         self._state = state
         self._orders = orders
+        self._closing = closing
         self._gtts = gtts
         self._saved_ns: dict[tuple[str, str, Owner], int] = {}
 
@@ -104,7 +106,7 @@ class Risk:
                     f"last price {to_decimal(ltp):f}; {_told(trailed)}",
                     now_ns=now_ns,
                 )
-                self._orders.exit(account, position, "risk", now_ns)
+                self._closing.exit(account, position, "risk", now_ns)
 
     def check_loss(self, account: Account, now_ns: int) -> None:
         """Throw the switch when the day's loss has come to the account's limit."""
@@ -136,7 +138,7 @@ class Risk:
         orders = []
         for position in list(account.positions.values()):
             if position.quantity:
-                orders += self._orders.exit(account, position, "kill_switch", now_ns)
+                orders += self._closing.exit(account, position, "kill_switch", now_ns)
         return orders
 
     def begin_day(self, account: Account, now_ns: int) -> None:

@@ -14,6 +14,7 @@ from bus.market.hours import IST, last_time, next_time
 from bus.market.instruments import Contract
 from marketdata.sandbox.account import Account
 from marketdata.sandbox.changes import DayResult
+from marketdata.sandbox.closing import Closing
 from marketdata.sandbox.gtts import Gtts
 from marketdata.sandbox.matching import Matching
 from marketdata.sandbox.model import Actor, Position
@@ -34,11 +35,18 @@ class Timetable:
     """The jobs, on a `State`."""
 
     def __init__(
-        self, state: State, matching: Matching, orders: Orders, gtts: Gtts, risk: Risk
+        self,
+        state: State,
+        matching: Matching,
+        orders: Orders,
+        closing: Closing,
+        gtts: Gtts,
+        risk: Risk,
     ) -> None:
         self._state = state
         self._matching = matching
         self._orders = orders
+        self._closing = closing
         self._gtts = gtts
         self._risk = risk
         self._next_s = 0.0
@@ -122,7 +130,7 @@ class Timetable:
             if position.quantity and (position.exchange, position.product) == (exchange, "MIS")
         ]
         for position in held:
-            self._orders.exit(account, position, "square_off", now_ns)
+            self._closing.exit(account, position, "square_off", now_ns)
         if cancelled or held:
             self._state.audit(
                 account.name,
@@ -220,7 +228,7 @@ class Timetable:
         for account, position in list(symbol.positions.values()):
             price = self._settlement_price(symbol, position)
             quantity = position.quantity
-            self._orders.settle(account, position, price, now_ns)
+            self._closing.settle(account, position, price, now_ns)
             self._state.audit(
                 account.name,
                 "expiry",
