@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import zmq
 from nats_servers import NatsServer, free_ports
+from wire import Wire
 
 from adapters.registry import find_any
 from adapters.source_runner import SourceService
@@ -228,29 +229,33 @@ def test_a_stream_is_played_by_time(nats_server):
 
 def test_what_the_stream_no_longer_holds_is_counted(nats_server):
     server = nats_server()
+    wire = Wire(server.port)
+    past = {"from": datetime(2020, 1, 1, tzinfo=UTC)}
 
     async def body():
         async with linked(settings(server)) as link:
             await stream.ensure(link, settings(server))
             await put(link, range(10))
-            async with playing(
-                servers=[server.url], **{"from": datetime(2020, 1, 1, tzinfo=UTC)}
-            ) as (
+            async with playing(servers=[f"nats://127.0.0.1:{wire.port}"], **past) as (
                 service,
                 numbers,
             ):
                 wires = [Topic.make("past", "NSE", s, Mode.LTP).wire for s in SYMBOLS]
                 service._driver.demanded([(wire, True) for wire in wires])
                 await until(lambda: len(numbers) == 10)
-                service._driver._link.client._transport.close()  # the network, not a farewell
+                wire.cut()
                 await put(link, range(10, 30))
                 await link.jetstream.purge_stream("MD", seq=21)
+                wire.mend()
                 await until(lambda: len(numbers) == 20)
                 assert numbers == [*range(10), *range(20, 30)]
                 stats = service.stats()
                 assert (stats["expired_total"], stats["lost_total"]) == (10, 10)
 
-    asyncio.run(body())
+    try:
+        asyncio.run(body())
+    finally:
+        wire.close()
 
 
 def test_a_group_shares_the_work_and_a_dead_worker_s_part_goes_to_the_others(nats_server):
@@ -263,7 +268,13 @@ def test_a_group_shares_the_work_and_a_dead_worker_s_part_goes_to_the_others(nat
             await stream.ensure(link, settings(server))
             async with Group("risk", servers=[server.url], ack_s=2.0, subjects=["*.NSE.*.LTP"]):
                 pass  # the group begins here: what comes is its work
-            await put(link, range(600))
+            await put(link, range(40))
+
+    async def more():
+        async with linked(settings(server)) as link, asyncio.timeout(60):
+            while (await link.jetstream.consumer_info("MD", "risk")).num_waiting < 2:
+                await asyncio.sleep(0.05)  # until both ask for work
+            await put(link, range(40, 600))
 
     asyncio.run(ready())
 
@@ -274,7 +285,8 @@ def test_a_group_shares_the_work_and_a_dead_worker_s_part_goes_to_the_others(nat
     held = [json.loads(slow.stdout.readline())["ltp"] for _ in range(40)]
     slow.send_signal(signal.SIGKILL)
     slow.communicate(timeout=20)
-    workers = [start("--idle", "6") for _ in range(2)]
+    workers = [start("--idle", "10") for _ in range(2)]
+    asyncio.run(more())
     told = [
         [json.loads(line) for line in one.communicate(timeout=60)[0].splitlines()]
         for one in workers
