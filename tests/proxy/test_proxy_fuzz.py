@@ -13,26 +13,11 @@ import json
 import os
 import random
 import struct
-import sys
-import time
 
-import msgspec
-import psutil
 import pytest
-import zmq
+from live_proxy import LiveProxy
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
-
-from bus.access import AccessSettings, LimitSettings, RoleSettings
-from bus.control.bootstrap import Bootstrap
-from bus.control.channel import ControlServer
-from bus.control.messages import Acknowledge, Directory, Heartbeat, Hello, PublisherEntry
-from bus.events import Accepted, encode_event
-from bus.publisher import Publisher
-from bus.secret import Secret, encode_secret
-from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
-from bus.topics import Mode, Topic
-from identity.keys import KeyStore
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -41,10 +26,7 @@ MESSAGES = 100_000
 RAW_FRAMES = 5_000
 WARM_UP = 10_000
 GROWTH_BYTES = 12 << 20
-TICK_S = 0.005
 LATE_S = 2.0
-MANY = 10**6
-SBIN = Topic.make("zerodha", "NSE", "SBIN", Mode.LTP).wire
 
 
 class Chaos:
@@ -132,113 +114,8 @@ class Chaos:
         return head + (bytes(4) if masked else b"") + body
 
 
-class Arena:
-    """A proxy process, the pretend adapter that feeds it, and a key."""
-
-    def __init__(self, folder):
-        self.context = zmq.Context()
-        self.secret = Secret("s")
-        self.hello = asyncio.get_running_loop().create_future()
-        self.stats = {}
-        self.control = ControlServer(self.context, secret=self.secret, on_message=self.heard)
-        self.publisher = Publisher(
-            self.context,
-            adapter="zerodha",
-            generation=1,
-            secret=self.secret,
-            on_demand=self.answer,
-        )
-        self.keys_path = folder / "keys.sqlite3"
-        with KeyStore(self.keys_path) as keys:
-            self.key = keys.create("fuzz", role="many")
-
-    def answer(self, demands):
-        for demand in demands:
-            if demand.wanted:
-                self.publisher.publish_event(encode_event(Accepted(demand.topic[:-1].decode())), 0)
-
-    def heard(self, identity, message):
-        self.control.send(identity, Acknowledge())
-        if isinstance(message, Hello):
-            entry = PublisherEntry("zerodha", 1, self.publisher.endpoint, "zerodha")
-            self.control.send(identity, Directory([entry]))
-            self.hello.set_result(message.endpoint)
-        elif isinstance(message, Heartbeat):
-            self.stats = message.stats
-
-    async def start(self):
-        limits = LimitSettings(
-            connections_per_address=MANY,
-            handshakes_per_minute=MANY,
-            unauthenticated=MANY,
-            messages_per_s=MANY,
-            message_burst=MANY,
-            free_failed_logins=MANY,
-        )
-        roles = {"many": RoleSettings(orders=True, connections=MANY)}
-        boot = ProxyBootstrap(
-            proxy=ProxySettings(port=0),
-            adapters=[AdapterEntry("zerodha", "zerodha")],
-            keys_path=str(self.keys_path),
-            access=AccessSettings(roles=roles, limits=limits),
-        )
-        line = Bootstrap(
-            name="proxy",
-            role="proxy",
-            generation=1,
-            control=self.control.endpoint,
-            secret=self.secret,
-            orphan_grace_s=30.0,
-            settings=msgspec.Raw(msgspec.json.encode(boot, enc_hook=encode_secret)),
-        ).line()
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "proxy",
-            stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        self.process.stdin.write(line)
-        async with asyncio.timeout(20):
-            self.address = await self.hello
-        self.usage = psutil.Process(self.process.pid)
-
-    def rss(self):
-        return self.usage.memory_info().rss
-
-    async def end(self):
-        with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
-        code = await self.process.wait()
-        self.publisher.close()
-        self.control.close()
-        self.context.term()
-        return code
-
-    async def healthy(self, until):
-        """Subscribes, then checks every tick; returns how many came, and the latest in s."""
-        worst = 0.0
-        async with connect(self.address, compression=None) as client:
-            await client.send(json.dumps({"action": "auth", "api_key": self.key}))
-            await client.send(json.dumps({"action": "subscribe", "symbol": "SBIN", "mode": 1}))
-            for expected in ("auth", "subscribe"):
-                assert json.loads(await client.recv())["type"] == expected
-            ticking = asyncio.create_task(self.tick(until))
-            for count in itertools.count(1):
-                async with asyncio.timeout(10):
-                    data = json.loads(await client.recv())["data"]
-                assert data["n"] == count
-                worst = max(worst, time.monotonic() - data["at"])
-                if data["last"]:
-                    await ticking
-                    return count, worst
-        raise AssertionError
-
-    async def tick(self, until):
-        for number in itertools.count(1):
-            last, now = until.is_set(), time.monotonic()
-            data = {"symbol": "SBIN", "exchange": "NSE", "n": number, "at": now, "last": last}
-            self.publisher.publish(SBIN, msgspec.json.encode(data), 1)
-            if last:
-                return
-            await asyncio.sleep(TICK_S)
+class Arena(LiveProxy):
+    """A live proxy, and what is thrown at it."""
 
     async def converse(self, chaos, count):
         """Messages over connections of every profile, some logged in; answers are read."""

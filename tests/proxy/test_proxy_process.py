@@ -6,18 +6,16 @@ import asyncio
 import json
 import signal
 import socket
-import sys
 
-import msgspec
 import pytest
 import zmq
+from live_proxy import start_proxy
 from websockets.asyncio.client import connect
 
-from bus.control.bootstrap import Bootstrap
 from bus.control.channel import ControlServer
 from bus.control.exits import Exit
 from bus.control.messages import Acknowledge, Heartbeat, Hello
-from bus.secret import Secret, encode_secret
+from bus.secret import Secret
 from bus.settings import AdapterEntry, ProxyBootstrap, ProxySettings
 from identity.keys import KeyStore
 
@@ -44,24 +42,7 @@ class Supervisor:
             adapters=[AdapterEntry("zerodha", "zerodha")],
             keys_path=str(self.tmp_path / "keys.sqlite3"),
         )
-        line = Bootstrap(
-            name="proxy",
-            role="proxy",
-            generation=1,
-            control=self.control.endpoint,
-            secret=self.secret,
-            orphan_grace_s=30.0,
-            settings=msgspec.Raw(msgspec.json.encode(boot, enc_hook=encode_secret)),
-        ).line()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "proxy",
-            stdin=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        process.stdin.write(line)
-        return process
+        return await start_proxy(self.control, self.secret, boot, stderr=asyncio.subprocess.PIPE)
 
     async def hear(self, kind):
         async with asyncio.timeout(20):
