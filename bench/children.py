@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -65,3 +66,9 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 self.process.terminate()
             await self.process.wait()
+
+
+def allow_many_files() -> None:
+    """As many as the system allows; children have that too."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))

@@ -10,9 +10,6 @@ import asyncio
 import json
 import os
 import platform
-import resource
-import signal
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,13 +17,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from arena import Arena, Load, Result, arena, best
+from children import allow_many_files
 from contenders import Broadcast, Classic, Contender, Nats, Ours, nats_binary
+from stopped import one_stopped
 
 #: Ticks per second that every contender can bring to the 50 clients.
 COMMON_RATE = 500
 SHARES = (0.1, 0.5, 0.9)
-#: Short, so that a stopped client is not closed for it, and many.
-_STOPPED_S = 2.0
 
 
 @dataclass
@@ -77,7 +74,7 @@ async def measure(entry: Entry, options: argparse.Namespace) -> Row:
         row.subsets = best(await ready.find_max(top / 2, options.seconds, options.steps))
     row.idle_bytes = await idle(entry.make(), options.idle)
     print(f"  an idle client costs {row.idle_bytes / 1024:.1f} KiB", flush=True)
-    row.stopped = await one_stopped(entry.make(), min(top / 8, 500.0), options)
+    row.stopped = await one_stopped(entry.make(), min(top / 8, 500.0), options.pairs)
     print(f"  one of 200 stopped: {row.stopped}", flush=True)
     return row
 
@@ -107,33 +104,6 @@ async def idle(contender: Contender, count: int) -> float:
             for client in clients:
                 await client.end()
             await contender.end()
-
-
-async def one_stopped(
-    contender: Contender, rate: float, options: argparse.Namespace
-) -> dict[str, float]:
-    """The others' p99 in ms with everybody well, and with one client stopped, taken in turns."""
-    load = Load(clients=199)
-    healthy, stopped = [], []
-    async with arena(contender, load) as ready:
-        victim = await ready.connect([load.names()])
-        assert await victim.hear() == "ready"
-        for _ in range(options.pairs):
-            healthy.append((await ready.run(rate, _STOPPED_S)).p99_ms)
-            victim.process.send_signal(signal.SIGSTOP)
-            # Kernel buffers are full, and whatever follows from that has begun.
-            await ready.run(rate, _STOPPED_S)
-            result = await ready.run(rate, _STOPPED_S)
-            stopped.append(result.p99_ms)
-            victim.process.send_signal(signal.SIGCONT)
-            await asyncio.sleep(2.0)
-        await victim.end()
-    return {
-        "ticks_per_s": rate,
-        "healthy_p99_ms": statistics.median(healthy),
-        "stopped_p99_ms": statistics.median(stopped),
-        "lost_in_the_last_run": float(result.lost),
-    }
 
 
 def table(rows: list[Row]) -> str:
@@ -194,8 +164,7 @@ def main() -> None:
     parser.add_argument("--target", type=float, default=20_000, help="ticks/s of the target")
     parser.add_argument("--json", type=Path, help="write everything there, too")
     options = parser.parse_args()
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    allow_many_files()
     nats = nats_binary()
     entries = {
         "ours": Entry(Ours, 20_000),

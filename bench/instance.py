@@ -33,6 +33,16 @@ class Instance:
         self.folder = Path(self._folder.name)
         self.config = self.folder / "openalgo-stream.toml"
         self.config.write_text(_OWN_PORTS + config)
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Once more, after `stop`."""
         self.began_unix = time.time()
         self._up = subprocess.Popen(
             [*CLI, "up", "--config", str(self.config)],
@@ -41,16 +51,14 @@ class Instance:
             start_new_session=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def stop(self) -> None:
+        """In order, and until it has ended."""
         if self._up.poll() is None:
             self._up.send_signal(signal.SIGTERM)
             self._up.wait(60)
+
+    def close(self) -> None:
+        self.stop()
         self._folder.cleanup()
 
     @property
