@@ -141,6 +141,20 @@ def test_slow_loris_is_cut_off_when_its_time_is_up(proxy_bench):
     asyncio.run(scenario())
 
 
+def test_client_that_answers_no_ping_is_cut_off_and_one_that_does_stays(proxy_bench):
+    async def scenario():
+        async with proxy_bench(ping_interval_s=0.1, ping_timeout_s=0.2) as bench:
+            good = await bench.client()
+            reader, writer, head = await shake(bench)
+            assert "101" in head
+            async with asyncio.timeout(20):
+                assert b"\x89" in await reader.read()  # pings, and then the end
+            assert (await good.ask(PING))["type"] == "pong"
+            writer.close()
+
+    asyncio.run(scenario())
+
+
 @elsewhere
 def test_address_gets_only_so_many_connections_and_others_still_theirs(proxy_bench):
     async def scenario():
