@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import signal
 import statistics
@@ -109,23 +110,29 @@ def measure(what: str, *, template: bool) -> dict[str, float]:
         return found
 
 
+def percentile(ordered: list[float], percent: int) -> float:
+    """The least value that so many percent of them do not exceed."""
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--of", choices=["adapter", "proxy", "both"], default="both")
     parser.add_argument("--plain", action="store_true", help="without the template")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
 
     template = not options.plain
     result: dict[str, Any] = {"template": template, "machine": machine()}
-    for what in ("adapter", "proxy"):
+    for what in ("adapter", "proxy") if options.of == "both" else (options.of,):
         runs = [measure(what, template=template) for _ in range(options.kills)]
         result[what] = runs
         for figure in runs[0]:
             values = sorted(run[figure] for run in runs)
             print(
                 f"kill -9 {what}, {figure}: p50 {statistics.median(values):.0f}, "
-                f"worst {values[-1]:.0f}, of {len(values)}"
+                f"p99 {percentile(values, 99):.0f}, worst {values[-1]:.0f}, of {len(values)}"
             )
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")

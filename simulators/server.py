@@ -176,7 +176,7 @@ class SimulatorServer:
         if day is not None:
             start_ms = int(dt.datetime.combine(day, OPENING_TIME).timestamp() * 1000)
         if settings.market == "numbered":
-            return NumberedMarket(rate=settings.rate, start_ms=start_ms)
+            return NumberedMarket(rate=settings.rate, start_ms=start_ms, symbols=settings.symbols)
         return SyntheticMarket(seed=settings.seed, rate=settings.rate, start_ms=start_ms)
 
     async def _serve(self, connection: ServerConnection) -> None:

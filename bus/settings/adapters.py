@@ -86,6 +86,8 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     #: What is made up where nothing recorded is played: prices that walk at random, or
     #: `numbered` ticks, of which a client can tell what it missed.
     market: Literal["synthetic", "numbered"] = "synthetic"
+    #: Instruments of a numbered market.
+    symbols: Annotated[int, Meta(ge=1, le=5000)] = 50
     #: Times real time; 0 plays as fast as it goes.
     speed: Annotated[float, Meta(ge=0)] = 1.0
     #: Ticks per second of a made-up market at speed 1.

@@ -1,7 +1,7 @@
 """A market whose ticks are numbered: what a client missed, got twice or out of order shows.
 
-Fifty made-up equities take turns, evenly spaced. The n-th tick of each trades at n rupees with a
-volume of n, so that the number can be read in every mode.
+Made-up equities take turns, evenly spaced. The n-th tick of each trades at n rupees with a volume
+of n, so that the number can be read in every mode.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from simulators.markets.market import DEPTH_LEVELS, Event, Instrument, Level, Sn
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SYMBOLS: Final = 50
 _FIRST_TOKEN: Final = 50_001
 _TICK: Final = 0.05
 _QUANTITY: Final = 10
@@ -26,11 +25,12 @@ class NumberedMarket:
     Args:
         rate: ticks a second over all instruments, at speed 1.
         start_ms: when the session begins, Unix ms.
+        symbols: how many instruments.
     """
 
     starts_on_demand: bool = False
 
-    def __init__(self, *, rate: float, start_ms: int) -> None:
+    def __init__(self, *, rate: float, start_ms: int, symbols: int) -> None:
         self._rate = rate
         self._start_ms = start_ms
         self.instruments: Sequence[Instrument] = [
@@ -41,15 +41,16 @@ class NumberedMarket:
                 name=f"COUNT {n:02}",
                 tick_size=_TICK,
             )
-            for n in range(SYMBOLS)
+            for n in range(symbols)
         ]
 
     def events(self) -> Iterator[Event]:
         """1 of each instrument, then 2 of each, and so on."""
+        symbols = len(self.instruments)
         for n in itertools.count():
             at = n / self._rate
             now_ms = self._start_ms + int(at * 1000)
-            yield Event(at, _snapshot(n % SYMBOLS, n // SYMBOLS + 1, now_ms))
+            yield Event(at, _snapshot(n % symbols, n // symbols + 1, now_ms))
 
 
 def _snapshot(number: int, count: int, now_ms: int) -> Snapshot:

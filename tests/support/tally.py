@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
 
-#: Fifty instruments that count (simulators/markets/numbered.py).
-SYMBOLS = [f"COUNT{n:02}" for n in range(50)]
+
+def counting(symbols: int) -> list[str]:
+    """Instruments that count (simulators/markets/numbered.py)."""
+    return [f"COUNT{n:02}" for n in range(symbols)]
 
 
-def market(rate: int = 2000) -> str:
+SYMBOLS = counting(50)
+
+
+def market(rate: int = 2000, symbols: int = len(SYMBOLS)) -> str:
     """Configuration of that market, and of the adapter that is logged in to it."""
     return f"""
 [simulators.sim]
 broker = "zerodha"
 market = "numbered"
 rate = {rate}
+symbols = {symbols}
 
 [adapters.zerodha]
 url = "simulator:sim"
