@@ -17,6 +17,7 @@ from bus import __version__
 from bus.clock import SystemClock
 from bus.control.bootstrap import Bootstrap
 from bus.control.channel import ControlClient
+from bus.control.exhaustion import Exhaustion
 from bus.control.messages import (
     Acknowledge,
     Clients,
@@ -74,6 +75,7 @@ class Shell:
     async def live(self) -> None:
         """From the service's start to its end."""
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        asyncio.get_running_loop().set_exception_handler(Exhaustion(self._clock).handle)
         try:
             await self._live(context)
         finally:
