@@ -7,8 +7,8 @@ One question is answered at a time, a few may wait.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import subprocess
 import sys
 from typing import Final
 
@@ -26,7 +26,6 @@ _GRACE_S: Final = 10.0
 #: Questions at a time, the one that is read and those that wait for it.
 _MOST: Final = 4
 _COMMAND: Final = (sys.executable, "-P", "-m", "recording.history")
-_LINE_BYTES: Final = 1 << 28
 
 
 class BusyError(StreamError):
@@ -58,26 +57,43 @@ class Historian:
 
 
 async def _read(question: Question) -> Answer:
-    process = await asyncio.create_subprocess_exec(
-        *_COMMAND,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=_LINE_BYTES,
-    )
+    reader = _Reader()
     line = msgspec.json.encode(question) + b"\n"
     try:
-        async with asyncio.timeout(question.limit_s + _GRACE_S):
-            told, errors = await process.communicate(line)
-    except TimeoutError:
+        told, errors = await asyncio.to_thread(reader.run, line, question.limit_s + _GRACE_S)
+    except subprocess.TimeoutExpired:
         raise BrokenError("the recordings were not read in time") from None
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        reader.end()
     try:
         return msgspec.json.decode(told, type=Answer)
     except msgspec.DecodeError:
         logger.exception("reading recordings failed: %s", errors.decode(errors="replace"))
         raise BrokenError("the recordings could not be read; the log says why") from None
+
+
+class _Reader:
+    """The process, waited for in a thread: not every event loop can wait for one."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_over = False
+
+    def run(self, line: bytes, timeout_s: float) -> tuple[bytes, bytes]:
+        """What it says and complains of. Raises TimeoutExpired."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(_COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            self._process = process
+            if self._is_over:  # nobody waits any more
+                process.kill()
+            try:
+                return process.communicate(line, timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+    def end(self) -> None:
+        """Of the event loop: whoever asked waits no more."""
+        self._is_over = True
+        if self._process is not None:
+            self._process.kill()

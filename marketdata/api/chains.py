@@ -53,7 +53,7 @@ class Chains:
             row(
                 "syntheticfuture",
                 "The future that the options at the money make",
-                shapes.SyntheticFuture,
+                shapes.OfUnderlying,
                 replies.SyntheticFuture,
                 self.future,
             ),
@@ -67,9 +67,7 @@ class Chains:
         ]
 
     async def chain(self, who: Identity, asked: shapes.OptionChain) -> replies.OptionChain:
-        found = await self._underlyings.strikes(
-            who, asked.exchange, asked.underlying, asked.expiry_date
-        )
+        found = await self._underlyings.strikes(who, asked)
         reach = asked.strike_count or (_MOST_STRIKES - 1) // 2
         first = max(0, found.middle - reach)
         places = range(first, min(len(found.ladder), found.middle + reach + 1))
@@ -89,10 +87,8 @@ class Chains:
             ],
         )
 
-    async def future(self, who: Identity, asked: shapes.SyntheticFuture) -> replies.SyntheticFuture:
-        found = await self._underlyings.strikes(
-            who, asked.exchange, asked.underlying, asked.expiry_date
-        )
+    async def future(self, who: Identity, asked: shapes.OfUnderlying) -> replies.SyntheticFuture:
+        found = await self._underlyings.strikes(who, asked)
         strike = found.ladder[found.middle]
         answers = await self._quotes(who, found, [strike])
         prices = {}

@@ -12,6 +12,7 @@ from bus.market.expiry import expiry_word
 from bus.topics import Mode
 from identity.authority import Identity
 from marketdata.api.endpoint import ApiError
+from marketdata.api.requests.options import OfUnderlying
 from marketdata.asking import Asking
 from marketdata.catalogue import Catalogue, Listed
 from marketdata.chain import ChainError, Right, Underlying, at_the_money, day_of
@@ -51,11 +52,11 @@ class Underlyings:
             raise ApiError(HTTPStatus.NOT_FOUND, f"{symbol}: {answer.error}")
         return answer.tick.entry.track.price
 
-    async def strikes(self, who: Identity, exchange: str, symbol: str, expiry: str) -> Strikes:
+    async def strikes(self, who: Identity, asked: OfUnderlying) -> Strikes:
         """All options of an underlying that end on a day."""
         try:
-            underlying = Underlying.of(exchange, symbol)
-            day = day_named(underlying, expiry)
+            underlying = Underlying.of(asked.exchange, asked.underlying)
+            day = day_named(underlying, asked.expiry_date)
             price = await self.price(who, underlying.exchange, underlying.symbol)
             options = await asyncio.to_thread(self._options, underlying, day)
             ladder = sorted(options["CE"].keys() | options["PE"].keys())

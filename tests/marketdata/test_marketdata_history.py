@@ -1,8 +1,10 @@
 """History over HTTP: candles from recordings, what is known of them, and what to do without."""
 
 import asyncio
+import sys
 from datetime import datetime
 
+import psutil
 import pytest
 
 from bus.frames import Frame, Kind
@@ -103,7 +105,7 @@ def question():
 
 def test_a_reader_that_does_not_answer_is_ended(monkeypatch):
     async def go(code):
-        monkeypatch.setattr(history_module, "_COMMAND", (history_module.sys.executable, "-c", code))
+        monkeypatch.setattr(history_module, "_COMMAND", (sys.executable, "-c", code))
         await Historian("nowhere").ask(question())
 
     with pytest.raises(BrokenError, match="the log says why"):
@@ -111,6 +113,30 @@ def test_a_reader_that_does_not_answer_is_ended(monkeypatch):
     monkeypatch.setattr(history_module, "_GRACE_S", 0.2)
     with pytest.raises(BrokenError, match="not read in time"):
         asyncio.run(go("import threading; threading.Event().wait()"))
+
+
+def test_a_reader_ends_when_nobody_waits_for_it(monkeypatch, tmp_path):
+    note = tmp_path / "pid"
+    code = (
+        "import os, pathlib, threading\n"
+        f"pathlib.Path({str(note)!r}).write_text(f'{{os.getpid()}}.')\n"
+        "threading.Event().wait()"
+    )
+    monkeypatch.setattr(history_module, "_COMMAND", (sys.executable, "-c", code))
+
+    async def go():
+        asked = asyncio.create_task(Historian("nowhere").ask(question()))
+        async with asyncio.timeout(60):
+            while not note.exists() or not note.read_text().endswith("."):
+                await asyncio.sleep(0.01)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            pid = int(note.read_text()[:-1])
+            while psutil.pid_exists(pid):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(go())
 
 
 def test_only_so_many_may_wait(monkeypatch):

@@ -53,28 +53,25 @@ class OptionOrder(OptionLeg, kw_only=True):
     strategy: Name = ""
 
 
-class OptionOrders(Request, kw_only=True):
-    underlying: Symbol
-    exchange: Exchange
-    #: Of the legs that have none of their own.
-    expiry_date: Name = ""
-    legs: Annotated[list[OptionLeg], Meta(min_length=1, max_length=MAX_LEGS)]
-    strategy: Name = ""
+class OfUnderlying(Request, kw_only=True):
+    """Options of one underlying and one day."""
 
-
-class OptionChain(Request, kw_only=True):
     underlying: Symbol
     exchange: Exchange
     #: Like 28OCT25; may be left out where the underlying, a future, names its day.
     expiry_date: Name = ""
+
+
+class OptionOrders(OfUnderlying, kw_only=True):
+    """The day counts for legs that name none of their own."""
+
+    legs: Annotated[list[OptionLeg], Meta(min_length=1, max_length=MAX_LEGS)]
+    strategy: Name = ""
+
+
+class OptionChain(OfUnderlying, kw_only=True):
     #: So many strikes above and below the price; all when left out.
     strike_count: Annotated[int, Meta(ge=1, le=100)] | None = None
-
-
-class SyntheticFuture(Request, kw_only=True):
-    underlying: Symbol
-    exchange: Exchange
-    expiry_date: Name
 
 
 class OptionGreeks(Request, kw_only=True):
