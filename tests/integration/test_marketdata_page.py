@@ -39,7 +39,7 @@ def shape(value):
 def test_the_page_and_the_client_on_a_running_system(system):
     one = system(MARKET).up()
     shown = list(examples())
-    assert len(shown) == 4
+    assert len(shown) == 5
     key = one.key("reader")
     for path, body, told in shown:
         _, reply = one.ask(path, **body | {"key": key, "apikey": key})
