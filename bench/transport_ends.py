@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib
+import secrets
 import tempfile
-from typing import Protocol
+from typing import Any, Protocol
 
 import zmq
 
@@ -120,3 +123,54 @@ class LaneSleeper(LaneSpinner):
         super().__init__(address)
         self.name = self._lane.bell
         self.read = lambda: self._lane.wait(1.0)
+
+
+class _Payload(ctypes.Structure):
+    """A message of iceoryx2: what is shorter ends in zeros."""
+
+    _fields_ = (("data", ctypes.c_uint8 * 100),)
+
+
+def _iceoryx_service(name: str) -> tuple[Any, Any]:
+    """A node, which must live, and a service that keeps all for a reader that is behind."""
+    iox2 = importlib.import_module("iceoryx2")
+    iox2.set_log_level(iox2.LogLevel.Error)
+    node = iox2.NodeBuilder.new().create(iox2.ServiceType.Ipc)
+    service = node.service_builder(iox2.ServiceName.new(name)).publish_subscribe(_Payload)
+    return node, service.enable_safe_overflow(False).subscriber_max_buffer_size(4096)
+
+
+class IceoryxWriter:
+    """Waits for a reader that is full."""
+
+    def __init__(self) -> None:
+        self.address = f"openalgo-stream-bench-{secrets.token_hex(4)}"
+        self._node, service = _iceoryx_service(self.address)
+        self._service = service.create()
+        self._publisher = self._service.publisher_builder().create()
+
+    def reader_is(self, name: str) -> None:
+        self._publisher.update_connections()
+
+    def write(self, messages: list[bytes]) -> None:
+        for message in messages:
+            self._publisher.send_copy(_Payload.from_buffer_copy(message.ljust(100, b"\0")))
+
+    def close(self) -> None:
+        self._publisher.delete()
+
+
+class IceoryxSpinner:
+    name = ""
+
+    def __init__(self, address: str) -> None:
+        self._node, service = _iceoryx_service(address)
+        self._service = service.open()
+        self._subscriber = self._service.subscriber_builder().create()
+
+    def read(self) -> list[bytes]:
+        sample = self._subscriber.receive()
+        return [] if sample is None else [bytes(sample.payload().contents)]
+
+    def close(self) -> None:
+        self._subscriber.delete()
