@@ -125,6 +125,7 @@ def save(index: Index, segment: Path) -> None:
     body = msgspec.msgpack.encode(index)
     path = index_path(segment)
     new = path.with_name(path.name + ".new")
+    new.touch(0o600)
     new.write_bytes(_MAGIC + crc32(body).to_bytes(_CRC_BYTES, "little") + body)
     new.replace(path)
 

@@ -13,12 +13,9 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from math import inf
 from pathlib import Path
-from typing import Annotated, Final, Literal
-
-from msgspec import Meta, Struct, field
+from typing import Final
 
 from adapters.connecting.link import State
 from adapters.source import Outflow, Source
@@ -33,6 +30,7 @@ from recording.catalogue import Catalogue
 from recording.digest import Digest
 from recording.errors import EmptyError, RecordingError
 from recording.moments import unix_ns
+from recording.options import ReplayOptions
 from recording.player import Pace, Sequencer
 from recording.records import Damage
 from recording.segment import Segment
@@ -44,30 +42,6 @@ _BATCH: Final = 256
 #: A consumer that is full is looked at again after this.
 _FULL_S: Final = 0.002
 _LOOP_PAUSE_S: Final = 1.0
-
-Speed = Annotated[float, Meta(ge=0)]
-
-
-class ReplayOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[adapters.NAME.options]` of a replay."""
-
-    #: The recording: a folder of segments, or one file.
-    path: str
-    #: Times real time; 0 is as fast as the slowest consumer.
-    speed: Speed = 1.0
-    #: Play what was received between these; India's time where none is given.
-    from_: datetime | None = field(default=None, name="from")
-    to: datetime | None = None
-    #: Begin again at the end.
-    loop: bool = False
-    #: Whose ticks, where the recording holds those of several adapters.
-    adapter: str = ""
-    #: When to begin: with the first demand, at once, or when told to.
-    start: Literal["demand", "now", "paused"] = "demand"
-    #: Stamp ticks with the time of playing, or leave the time of recording.
-    stamps: Literal["now", "recorded"] = "now"
-    #: The longest silence that is played, in recorded seconds; 0 plays every one.
-    max_gap_s: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class Replay:
@@ -257,7 +231,7 @@ class Replay:
             return "paused"
         if not self._begun.is_set():
             return "waiting"
-        return "ended" if self._ended else "playing"
+        return "ended" if self._ended and not self._options.loop else "playing"
 
     # --- the recording ------------------------------------------------------------------------
 

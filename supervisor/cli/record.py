@@ -17,6 +17,8 @@ from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError
 
 if TYPE_CHECKING:
+    from bus.frames import Frame
+    from bus.subscriber import Feed
     from bus.topics import Mode
     from recording.recorder import Recorder
 
@@ -90,12 +92,15 @@ def record(
         "bus_lost": session.lost,
         "queue_lost": stats["queue_lost_total"],
         "disk_lost": recorder.disk_lost_total,
+        "refused": session.refused,
     }
     lost = sum(told[key] for key in ("bus_lost", "queue_lost", "disk_lost"))
     if as_json:
         click.echo(json.dumps(told))
     else:
         click.echo(f"{out}: {told['records']} frames, {told['bytes']:,} bytes, {lost} lost")
+        for text, why in session.refused.items():
+            click.echo(f"not recorded: {text}: {why}", err=True)
     if not done or recorder.trouble:
         raise UserError(f"{out}: not all was written: {recorder.trouble or 'too slow a disk'}")
 
@@ -121,6 +126,9 @@ class _Session:
         self._mode = mode
         self._choice = Choice([adapter] if adapter else [])
         self._asked: set[str] = set()
+        #: Topics that were asked for, as a person says them; those that are not fed, and why.
+        self._wanted: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
         self._since_ns = time.time_ns()
         self._noted = 0
 
@@ -135,7 +143,7 @@ class _Session:
         subscriber = Subscriber(
             context,
             secret=self._instance.running().secret,
-            on_frames=lambda _, frames: self._recorder.record(self._choice.of(frames)),
+            on_frames=self._took,
             tap=not self._symbols,
         )
         began = asked_at = time.monotonic()
@@ -156,6 +164,16 @@ class _Session:
             self.lost = subscriber.lost_total
             subscriber.close()
             context.term()
+
+    def _took(self, _feed: Feed, frames: list[Frame]) -> None:
+        from bus.events import Rejected, decode_event
+        from bus.frames import Kind
+
+        self._recorder.record(self._choice.of(frames))
+        for frame in frames if self._symbols else ():
+            event = decode_event(frame.payload) if frame.kind == Kind.EVENT else None
+            if isinstance(event, Rejected) and event.topic in self._wanted:
+                self.refused[self._wanted[event.topic]] = event.message
 
     def note_loss(self) -> None:
         """What did not arrive over the bus is noted in the recording."""
@@ -178,7 +196,9 @@ class _Session:
             self._asked.add(name)
             for text in self._symbols:
                 exchange, _, symbol = text.partition(":")
-                subscriber.subscribe(name, Topic.make(name, exchange, symbol, self._mode).wire)
+                topic = Topic.make(name, exchange, symbol, self._mode)
+                self._wanted[topic.text] = f"{text} at {name}"
+                subscriber.subscribe(name, topic.wire)
         subscriber.follow(chosen)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -110,7 +111,7 @@ def seek(instance: Instance, where: str, adapter: str | None, as_json: bool) -> 
     """
     stats = _replay(instance, adapter).stats
     at_ns = moment_of(where, _ns(stats["position_ns"]) or _ns(stats["first_ns"]))
-    _steer(instance, adapter, "seek", str(at_ns), as_json=as_json)
+    _steer(instance, adapter, "seek", str(at_ns), moment(at_ns), as_json=as_json)
 
 
 @replay.command()
@@ -158,7 +159,7 @@ def play(ctx: click.Context, /, path: Path, **options: Any) -> None:
     )
     instance = Instance(file)
     try:
-        _tell_how(instance)
+        _tell_how(instance, file)
         _watch(instance, "replay")
         click.echo("It has ended; Ctrl-C ends the system.")
         while True:
@@ -169,8 +170,8 @@ def play(ctx: click.Context, /, path: Path, **options: Any) -> None:
         ctx.invoke(down, config_option=str(file), demo=False, as_json=False)
 
 
-def _tell_how(instance: Instance) -> None:
-    """Where to connect, and a key for it."""
+def _tell_how(instance: Instance, file: Path) -> None:
+    """Where to connect, a key for it, and how to steer it."""
     from identity.keys import KeyStore
 
     with KeyStore(instance.paths.keys) as store:
@@ -179,7 +180,11 @@ def _tell_how(instance: Instance) -> None:
         api_key = store.create("replay")
     processes = instance.ask(StatusRequest(), StatusReply).processes
     url = next((process.endpoint for process in processes if process.role == "proxy"), "")
-    click.echo(f"\nRecorded prices: {url}\nAPI key: {api_key}\nCtrl-C ends everything.")
+    click.echo(
+        f"\nRecorded prices: {url}\nAPI key: {api_key}\n"
+        f"Steer it: openalgo-stream replay pause --config {shlex.quote(str(file))}\n"
+        "Ctrl-C ends everything."
+    )
 
 
 def _watch(instance: Instance, name: str) -> None:
@@ -193,14 +198,21 @@ def _watch(instance: Instance, name: str) -> None:
 
 
 def _steer(
-    instance: Instance, adapter: str | None, action: str, value: str = "", *, as_json: bool
+    instance: Instance,
+    adapter: str | None,
+    action: str,
+    value: str = "",
+    said: str = "",
+    *,
+    as_json: bool,
 ) -> None:
+    """`said` is the value as a person says it."""
     name = _replay(instance, adapter).name
     instance.ask(SteerRequest(name, action, value), Done)
     if as_json:
         click.echo(json.dumps({"name": name, "action": action, "value": value}))
     else:
-        click.echo(f"{name}: {action} {value}".rstrip())
+        click.echo(f"{name}: {action} {said or value}".rstrip())
 
 
 def _replay(instance: Instance, adapter: str | None) -> ProcessStatus:

@@ -208,6 +208,8 @@ def test_from_to_and_loop(make_segment):
     async def body():
         async with playing(path, speed=0, loop=True, **part) as consumer:
             consumer.service.steer("resume", "")
+            await until(lambda: consumer.stats["passes_total"] >= 1)
+            assert consumer.stats["replay"] == "playing"  # also between two rounds
             await until(lambda: consumer.stats["passes_total"] >= 2)
             await until(lambda: len(consumer.ticks) >= 102)
             assert consumer.payloads[:102] == 2 * [f.payload for f in frames[1000:1051]]

@@ -63,11 +63,14 @@ def test_what_is_recorded_can_be_played_and_recorded_again(system):
     one = system(MARKET).up()
     out = one.folder / "first.rec"
     done = one.run(
-        "record", "NSE:RELIANCE", "NSE:SBIN", "--duration", "3s", "-o", str(out), "--json"
+        *("record", "NSE:RELIANCE", "NSE:SBIN", "NSE:NOSUCH"),
+        *("--duration", "3s", "-o", str(out), "--json"),
     )
     told = json.loads(done.stdout)
     assert told["records"] > 20
     assert told["bus_lost"] == told["queue_lost"] == told["disk_lost"] == 0
+    assert list(told["refused"]) == ["NSE:NOSUCH at zerodha"]
+    assert {file.stat().st_mode & 0o077 for file in out.parent.glob("first.rec*")} == {0}
     one.run("down")
     first = verified(one, out)
 
@@ -80,7 +83,7 @@ def test_what_is_recorded_can_be_played_and_recorded_again(system):
     two.run("replay", "speed", "1")
     with Archive(out) as archive:
         middle = in_india((archive.first_ns + archive.last_ns) // 2).isoformat()
-    two.run("replay", "seek", middle)
+    assert middle[:10] in two.run("replay", "seek", middle).stdout
     two.run("replay", "speed", "0")
     two.run("replay", "seek", "2020-01-01")  # before its beginning: a whole pass again
     two.run("replay", "resume")
