@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 import json
-import random
 import struct
 
 import pytest
@@ -15,14 +12,9 @@ from hypothesis import strategies as st
 
 from adapters.brokers.fyers.broker import BROKER
 from adapters.codec import Account
-from adapters.connecting.complaints import Counters
-from adapters.connecting.link import State
-from adapters.connecting.session import Hooks, Session
-from bus.backoff import Backoff
-from bus.clock import SystemClock
 from bus.secret import Secret
 from bus.topics import Mode
-from simulators import SimulatorServer, SimulatorSettings
+from simulators import SimulatorSettings
 from simulators.broker import RefusedError, Request
 from simulators.brokers.fyers.broker import ORDERS_PATH, TBT_PATH, Fyers, access_token, hsm_key
 from simulators.brokers.fyers.hsm import LITE, MAX_TOPICS
@@ -270,129 +262,6 @@ def test_deep_levels_go_on():
     assert len(deepened([Level(0.2, 1, 1), Level(0.1, 1, 1)], 50)) == 2
     assert deepened(side[:1], 9) == side[:1]
     assert deepened([side[0], Level(0.0, 0, 0)], 9) == [side[0], Level(0.0, 0, 0)]
-
-
-class Reader:
-    """The adapter's own session on one stream of a running simulator."""
-
-    def __init__(self, server, stream, token=f"{APP}:{JWT}"):
-        self.ticks = []
-        self.counters = Counters()
-        account = Account(
-            credentials={"access_token": Secret(token)}, url=f"ws://127.0.0.1:{server.port}"
-        )
-        self.session = Session(
-            stream,
-            BROKER,
-            next(s for s in BROKER.streams if s.name == stream),
-            account,
-            hooks=Hooks(
-                on_ticks=lambda ticks, _: self.ticks.extend(ticks),
-                on_order=lambda _: None,
-                on_asked=lambda _: None,
-                on_lost=lambda _: None,
-                on_state=lambda: None,
-            ),
-            counters=self.counters,
-            clock=SystemClock(),
-            backoff=Backoff(base_s=0.01, cap_s=0.1, random=random.Random(1)),
-        )
-
-    @contextlib.asynccontextmanager
-    async def running(self):
-        task = asyncio.create_task(self.session.run())
-        try:
-            yield
-        finally:
-            await self.session.stop()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-
-@contextlib.asynccontextmanager
-async def simulator(**settings):
-    server = SimulatorServer(SimulatorSettings(broker="fyers", **settings))
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
-
-
-def test_the_adapter_reads_a_recording_whole(sim, recording):
-    async def scenario():
-        async with simulator(data=recording, speed=0) as server:
-            reader = Reader(server, "hsm")
-            reader.session.want(NIFTY_TOKEN, Mode.QUOTE)
-            async with reader.running():
-                await sim.until(lambda: len(reader.ticks) == 40)
-            assert [tick.ltp for tick in reader.ticks] == [17_000.0 + n for n in range(40)]
-            assert {tick.key for tick in reader.ticks} == {IF}
-            assert reader.counters.malformed == 0
-
-    asyncio.run(scenario())
-
-
-def test_the_adapter_reads_books_of_both_depths(sim):
-    async def scenario():
-        async with simulator(rate=3000) as server:
-            flat, far = Reader(server, "hsm"), Reader(server, "tbt")
-            flat.session.want(INFY_TOKEN, Mode.DEPTH)
-            far.session.want(INFY_TOKEN, Mode.DEPTH)
-            async with flat.running(), far.running():
-                await sim.until(lambda: len(flat.ticks) > 20 and len(far.ticks) > 20)
-            assert {tick.key for tick in flat.ticks} == {SF, DP}
-            assert {tick.key for tick in far.ticks} == {"NSE:INFY-EQ"}
-            for tick in far.ticks:
-                prices = [row[0] for row in tick.depth.buy]
-                assert len(prices) > 40
-                assert prices == sorted(prices, reverse=True)
-                assert tick.depth.sell[0][0] > prices[0]
-            assert flat.counters.malformed == far.counters.malformed == 0
-
-    asyncio.run(scenario())
-
-
-def test_the_adapter_acknowledges(sim):
-    async def scenario():
-        async with simulator(rate=5000) as server:
-            reader = Reader(server, "hsm")
-            reader.session.want(INFY_TOKEN, Mode.QUOTE)
-            async with reader.running():
-                [client] = await clients(server, sim)
-                await sim.until(lambda: client.session._talk.acknowledged >= 100)
-
-    asyncio.run(scenario())
-
-
-async def clients(server, sim):
-    await sim.until(lambda: server._clients)
-    return server._clients
-
-
-@pytest.mark.parametrize("stream", ["hsm", "tbt", "orders"])
-def test_the_adapter_is_told_that_it_needs_a_token(sim, stream):
-    async def scenario():
-        async with simulator(access_token=access_token("other")) as server:
-            reader = Reader(server, stream)
-            async with reader.running():
-                await sim.until(lambda: reader.session.state is State.NEEDS_TOKEN)
-
-    asyncio.run(scenario())
-
-
-def test_the_hint_lets_an_adapter_in(sim):
-    async def scenario():
-        async with simulator() as server:
-            lines = dict(line.split(" = ", 1) for line in server.hint().splitlines())
-            token = json.loads(lines["credentials"].partition("=")[2].rstrip("} "))
-            readers = [Reader(server, stream.name, token) for stream in BROKER.streams]
-            async with contextlib.AsyncExitStack() as stack:
-                for reader in readers:
-                    await stack.enter_async_context(reader.running())
-                await sim.until(lambda: all(r.session.state is State.CONNECTED for r in readers))
-
-    asyncio.run(scenario())
 
 
 def test_packets_keep_their_order():

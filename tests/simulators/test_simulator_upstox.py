@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
-import contextlib
-import dataclasses
 import datetime as dt
 import io
 import json
@@ -14,21 +11,13 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
 
-from adapters.brokers.upstox.broker import BROKER, Upstox
+from adapters.brokers.upstox.broker import Upstox
 from adapters.brokers.upstox.master import read_master
 from adapters.codec import Account
-from adapters.connecting.complaints import Counters
-from adapters.connecting.link import State
-from adapters.connecting.session import Hooks, Session
 from adapters.symbols import Instrument as Named
-from bus.backoff import Backoff
-from bus.clock import SystemClock
-from bus.secret import Secret
 from bus.topics import Mode
-from simulators import SimulatorServer, SimulatorSettings
+from simulators import SimulatorSettings
 from simulators.broker import RefusedError, Request
 from simulators.brokers.protowire import varint
 from simulators.brokers.upstox.broker import Upstox as Simulator
@@ -287,102 +276,6 @@ def test_the_master_spells_contracts_as_upstox_does():
     assert first["expiry"] == 1767119399000
     assert second["trading_symbol"] == "CRUDEOIL FUT 19 JAN 26"
     assert second["tick_size"] == 100.0
-
-
-# --- the adapter's session against the server -------------------------------------------------
-
-
-@contextlib.asynccontextmanager
-async def running(**settings):
-    server = SimulatorServer(SimulatorSettings(broker="upstox", **settings))
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
-
-
-@contextlib.asynccontextmanager
-async def session(server, token="token-67890", stream=BROKER.streams[0]):
-    told = collections.defaultdict(list)
-    hooks = {hook.name: told[hook.name] for hook in dataclasses.fields(Hooks)}
-    hooks = {name: lambda *args, seen=seen: seen.append(args) for name, seen in hooks.items()}
-    url = f"ws://127.0.0.1:{server.port}"
-    one = Session(
-        stream.name,
-        BROKER,
-        stream,
-        Account(credentials={"access_token": Secret(token)}, url=url),
-        hooks=Hooks(**hooks),
-        counters=Counters(),
-        clock=SystemClock(),
-        backoff=Backoff(base_s=0.01, cap_s=0.01),
-    )
-    task = asyncio.create_task(one.run())
-    try:
-        yield one, told["on_ticks"]
-    finally:
-        await one.stop()
-        await asyncio.wait([task], timeout=3)
-
-
-def test_the_adapter_follows_the_redirect_and_gets_ticks(sim):
-    async def scenario():
-        async with running(rate=2000, seed=3) as server, session(server) as (one, batches):
-            one.want("NSE_EQ|INE002A01018", Mode.DEPTH)
-            one.want(NIFTY_KEY, Mode.LTP)
-
-            def modes():
-                return {(t.key, t.mode) for ticks, _ in list(batches) for t in ticks}
-
-            both = {("NSE_EQ|INE002A01018", Mode.DEPTH), (NIFTY_KEY, Mode.LTP)}
-            await sim.until(lambda: modes() == both)
-            assert one.state is State.CONNECTED
-            one.want(NIFTY_KEY, Mode.QUOTE)
-            await sim.until(lambda: modes() == both | {(NIFTY_KEY, Mode.QUOTE)})
-            server.disconnect_all()  # the next connection needs a code of its own
-            batches.clear()
-            await sim.until(lambda: len(modes()) == 2)
-            one.want(NIFTY_KEY, None)
-            await sim.until(lambda: server.stats()["subscriptions"] == 1)
-
-    asyncio.run(scenario())
-
-
-def test_the_adapter_is_told_that_its_token_is_refused(sim):
-    async def scenario():
-        async with running(access_token="right") as server, session(server) as (one, _):
-            await sim.until(lambda: one.state is State.NEEDS_TOKEN)
-            assert "HTTP 401" in one.detail
-            assert "Invalid token" in one.detail
-
-    asyncio.run(scenario())
-
-
-def test_the_order_stream_is_a_connection_of_its_own(sim):
-    async def scenario():
-        [stream] = [stream for stream in BROKER.streams if stream.purpose == "orders"]
-        async with running() as server, session(server, stream=stream) as (orders, batches):
-            await sim.until(lambda: orders.state is State.CONNECTED)
-            await asyncio.sleep(0.05)
-            assert not batches
-            assert server.stats()["clients"] == 1
-
-    asyncio.run(scenario())
-
-
-def test_surplus_connections_are_refused():
-    async def scenario():
-        async with running() as server, contextlib.AsyncExitStack() as stack:
-            url = f"ws://127.0.0.1:{server.port}{FEED}"
-            for _ in range(server._broker.max_connections):
-                await stack.enter_async_context(
-                    connect(url, additional_headers={"Authorization": "Bearer t"})
-                )
-            with pytest.raises(InvalidStatus, match="429"):
-                await connect(url, additional_headers={"Authorization": "Bearer t"})
-
-    asyncio.run(scenario())
 
 
 def test_numbers_of_the_synthetic_market_survive():

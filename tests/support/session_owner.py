@@ -14,9 +14,9 @@ from bus.clock import SystemClock
 
 
 class Owner:
-    """What a session told."""
+    """What a session told; `changes` are to the broker's first stream, or to the one given."""
 
-    def __init__(self, account, broker=BROKER, **stream):
+    def __init__(self, account, broker=BROKER, stream=None, **changes):
         self.ticks = []
         self.orders = []
         self.asked = []
@@ -35,7 +35,7 @@ class Owner:
         self.session = Session(
             "feed 0",
             broker,
-            replace(broker.streams[0], **stream),
+            replace(stream or broker.streams[0], **changes),
             account,
             hooks=hooks,
             counters=self.counters,
