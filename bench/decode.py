@@ -18,9 +18,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import zmq
 from end_to_end import Flow, flow
+from sdk_parsers import shared_out
 from wire import Recording, record
 
 from adapters.codec import Tick
@@ -74,33 +76,25 @@ class Result:
     flow: Flow | None
 
 
-def best_of(rounds: int, work: Callable[[], int]) -> float:
-    """The least seconds per unit that `work` counts: what else the machine does only adds."""
-    times = []
+Take: TypeAlias = Callable[[list[Tick], int], None]
+
+
+def decoded(recording: Recording, take: Take, rounds: int = 1) -> float:
+    """Seconds to read all as a session does, with a codec that has heard nothing yet.
+
+    The least of each part added up: what else the machine does only adds.
+    """
+    parts = shared_out(recording.frames)
+    least = [float("inf")] * len(parts)
     for _ in range(rounds):
-        begun = time.perf_counter()
-        count = work()
-        times.append((time.perf_counter() - begun) / count)
-    return min(times)
-
-
-def decoded(recording: Recording, on_ticks: Callable[[list[Tick], int], None]) -> None:
-    """Read all as a session does, with a codec that has heard nothing yet."""
-    codec = recording.codec()
-    complaints = Complaints("bench", Redactor(recording.account), Counters())
-    sinks = Sinks(on_ticks, on_event=lambda _event: None, on_error=lambda _error: None)
-    Reader(codec, complaints, sinks).take(recording.frames, 1)
-
-
-def decode_only(recording: Recording) -> int:
-    count = 0
-
-    def on_ticks(ticks: list[Tick], _arrived_ns: int) -> None:
-        nonlocal count
-        count += len(ticks)
-
-    decoded(recording, on_ticks)
-    return count
+        complaints = Complaints("bench", Redactor(recording.account), Counters())
+        sinks = Sinks(take, on_event=lambda _event: None, on_error=lambda _error: None)
+        read = Reader(recording.codec(), complaints, sinks).take
+        for number, part in enumerate(parts):
+            begun = time.perf_counter()
+            read(part, 1)
+            least[number] = min(least[number], time.perf_counter() - begun)
+    return sum(least)
 
 
 class _NoConnections:
@@ -119,8 +113,8 @@ class _NoConnections:
         return Mode.DEPTH
 
 
-def through_the_bus(recording: Recording, publisher: Publisher) -> Callable[[], int]:
-    """Decode, inspect, normalize, encode and publish, as an adapter does."""
+def onto_the_bus(recording: Recording, publisher: Publisher) -> Take:
+    """Inspect, normalize, encode and publish, as an adapter does."""
     broker = recording.broker
     board = Switchboard(
         "bench",
@@ -135,14 +129,7 @@ def through_the_bus(recording: Recording, publisher: Publisher) -> Callable[[], 
         for row in recording.instruments
     )
     way = ways.Flow(SystemClock(), board.routes)
-    take = way.taker(broker.streams[0].name, publisher.publish)
-
-    def work() -> int:
-        before = int(str(way.stats()["ticks_total"]))
-        decoded(recording, take)
-        return int(str(way.stats()["ticks_total"])) - before
-
-    return work
+    return way.taker(broker.streams[0].name, publisher.publish)
 
 
 def sdk_us(recording: Recording, ticks: int, seconds: float) -> float | None:
@@ -168,19 +155,22 @@ def sdk_us(recording: Recording, ticks: int, seconds: float) -> float | None:
         print(f"{recording.broker.name}: the SDK failed: {done.stderr[-500:]}", file=sys.stderr)
         return None
     told = json.loads(done.stdout)
-    return float(told["seconds"] / told["rounds"] / ticks * 1e6)
+    return float(told["seconds"] / ticks * 1e6)
 
 
 async def measure(name: str, mode: Mode, options: argparse.Namespace) -> Result:
     recording = await record(name, mode, options.ticks)
-    ticks = decode_only(recording)
+    seen: list[Tick] = []
+    decoded(recording, lambda batch, _arrived_ns: seen.extend(batch))
+    ticks = len(seen)
     size = sum(len(frame) for frame in recording.frames)
-    decode_s = best_of(options.rounds, lambda: decode_only(recording))
+    decode_s = decoded(recording, lambda _batch, _arrived_ns: None, options.rounds) / ticks
     with zmq.Context() as context:
         publisher = Publisher(
             context, adapter="bench", generation=1, secret=Secret("b"), on_demand=lambda _: None
         )
-        publish_s = best_of(options.rounds, through_the_bus(recording, publisher))
+        take = onto_the_bus(recording, publisher)
+        publish_s = decoded(recording, take, options.rounds) / ticks
         publisher.close()
     theirs = None if options.no_sdk else sdk_us(recording, ticks, options.seconds)
     return Result(
@@ -219,7 +209,7 @@ def main() -> None:
     parser.add_argument("brokers", nargs="*", default=sorted(SIMULATORS))
     parser.add_argument("--mode", choices=["ltp", "quote", "depth", "all"], default="depth")
     parser.add_argument("--ticks", type=int, default=5000, help="recorded per broker")
-    parser.add_argument("--rounds", type=int, default=5, help="the best of so many counts")
+    parser.add_argument("--rounds", type=int, default=15, help="the best of so many counts")
     parser.add_argument("--seconds", type=float, default=3.0, help="per SDK and per flow")
     parser.add_argument("--no-sdk", action="store_true", help="without the SDKs")
     parser.add_argument("--no-flow", action="store_true", help="without the way through an adapter")
