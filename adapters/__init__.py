@@ -1,6 +1,7 @@
 """One process per broker account: the broker's wire in, the bus out.
 
-broker, codec, errors   what a broker states and implements; symbols, json_rows help its master
+broker, codec, errors   what a broker states and implements; symbols, json_rows help its master,
+                        known and rounding its decoding
 brokers                 the brokers, a package each; registry finds them by name
 demand                  what consumers want, shared out over streams and connections
 connecting              one broker connection and its life
