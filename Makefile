@@ -11,8 +11,9 @@ DEV := $(VENV)/.dev-installed
 up: $(RUNTIME)
 	$(BIN)/openalgo-stream up --demo
 
+# Three at a time on two cores: tests of whole systems mostly wait.
 test: $(DEV) lint
-	$(BIN)/pytest -n 2 --dist worksteal $(TESTS)
+	$(BIN)/pytest -n 3 --dist worksteal $(TESTS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ def test_a_standby_that_dies_and_a_restart_are_not_seen(system):
     wait_for_demand(one, 20)
     active = adapter(one)["pid"]
     os.kill(adapter(one)["standby"]["pid"], signal.SIGKILL)
-    one.wait_for(lambda: adapter(one)["standby"]["generation"] == 3)
+    one.wait_for(lambda: (adapter(one)["standby"] or {}).get("generation") == 3)
     wait_for_both(one)
     assert adapter(one)["pid"] == active
     assert adapter(one)["takeovers"] == 0
@@ -125,7 +125,8 @@ def adapter(one):
 def wait_for_both(one):
     def both():
         status = adapter(one)
-        return status["state"] == status["standby"]["state"] == "running"
+        standby = status["standby"]
+        return standby is not None and status["state"] == standby["state"] == "running"
 
     one.wait_for(both)
 
@@ -140,6 +141,8 @@ def wait_for_demand(one, symbols):
             for stats in (status["stats"], status["standby"]["stats"])
         )
 
+    one.wait_for(ready)
+    time.sleep(1.0)  # figures come once a second: by the next ones it is so still
     one.wait_for(ready)
 
 

@@ -13,8 +13,15 @@ from pathlib import Path
 import psutil
 from websockets.sync.client import connect
 
+from bus.control.messages import StatusReply, StatusRequest
+from bus.errors import StreamError
 from bus.logs.lines import human
+from identity.keys import KeyStore
+from supervisor.cli.instance import Instance
+from supervisor.cli.status import as_builtins
 
+#: How long the supervisor may take to see that a process of its own has died.
+NOTICED_S = 0.25
 CLI = [sys.executable, "-P", "-m", "supervisor"]
 #: The start of a configuration: one adapter of a made-up market, a few hundred ticks a second.
 MARKET = """
@@ -39,6 +46,7 @@ class System:
             f"[paths]\nstate = 'state'\n[marketdata]\nport = 0\n"
             f"[proxy]\nport = 0\n{proxy}\n{config}"
         )
+        self._instance = Instance(self.config)
         self.foreground = None
         self.api = ""
 
@@ -75,19 +83,40 @@ class System:
         return self
 
     def is_up(self):
-        return self.run("status", "--json", check=False).returncode == 0
+        try:
+            self._asked()
+        except StreamError:
+            return False
+        return True
 
     def settled(self):
-        return all(p["state"] == "running" for p in self.status()["processes"])
+        """All run, and are the same ones a moment later: by then a death has been noticed."""
+        before = self.status()["processes"]
+        if any(one["state"] != "running" for one in before):
+            return False
+        time.sleep(NOTICED_S)
+        after = self.status()["processes"]
+        return [(one["state"], one["pid"]) for one in after] == [
+            (one["state"], one["pid"]) for one in before
+        ]
 
     def status(self):
-        return json.loads(self.run("status", "--json").stdout)
+        """What `status --json` prints, without a process for each look."""
+        try:
+            return json.loads(json.dumps(as_builtins(self._asked())))
+        except StreamError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from error
+
+    def _asked(self):
+        return self._instance.ask(StatusRequest(), StatusReply)
 
     def process(self, name):
         return next(p for p in self.status()["processes"] if p["name"] == name)
 
     def key(self, name="test"):
-        return json.loads(self.run("keys", "create", name, "--json").stdout)["api_key"]
+        """A new key, as `keys create` makes it."""
+        with KeyStore(self._instance.paths.keys) as keys:
+            return keys.create(name)
 
     def url(self):
         return self.process("proxy")["endpoint"]
