@@ -25,10 +25,11 @@ import zmq
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
 from bus.control.service import Host
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.secret import Secret
 from bus.settings import AdapterBootstrap, AdapterSettings
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from bus.topics import Topic
 
 if TYPE_CHECKING:

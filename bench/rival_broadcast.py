@@ -15,9 +15,10 @@ import zmq
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from bus.control.messages import PublisherEntry
+from bus.feed import Feed
 from bus.frames import Frame
 from bus.secret import Secret
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from bus.topics import Mode, Topic
 
 clients: dict[str, set[ServerConnection]] = {}

@@ -27,13 +27,14 @@ from children import Child
 from bus.clock import SystemClock
 from bus.control.messages import PublisherEntry
 from bus.events import Rejected
+from bus.feed import Feed
 from bus.frames import Frame
 from bus.market.hours import Calendar
 from bus.market.instruments import Contract
 from bus.measuring.flow import Flow
 from bus.secret import Secret
 from bus.settings import MarketDataSettings, SandboxSettings
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from bus.topics import Mode, Topic
 from marketdata.asking import Asking
 from marketdata.cache import Data

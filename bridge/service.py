@@ -22,11 +22,12 @@ from bus.control.messages import PublisherEntry, Stats
 from bus.control.service import Host
 from bus.errors import TopicError
 from bus.events import Accepted, BrokerState, Event, OrderUpdate, Rejected, decode_event
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.measuring.flow import Flow
 from bus.measuring.latency import Latency
 from bus.settings import NatsSettings
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from bus.topics import Mode, Topic
 
 logger = logging.getLogger(__name__)

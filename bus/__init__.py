@@ -5,7 +5,7 @@ over ZeroMQ or shared memory (`lane`); the control plane runs between the superv
 process (`control`). Nothing in here imports another package of the project.
 
     topics, frames, events, wants, welcome   the data plane's words
-    publisher, subscriber, transport         its two ends, and what carries frames between them
+    publisher, subscriber, feed, transport   its two ends, and what carries frames between them
     consumer                                 the same for programs of users
     splicing     two generations of an adapter as one stream
     control      messages, channel, the shell around a process

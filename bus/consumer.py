@@ -38,9 +38,9 @@ from bus.control.channel import ControlClient
 from bus.control.messages import Directory, Follow, ToProcess
 from bus.errors import NoSystemError, TopicError
 from bus.events import Rejected, decode_event
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.secret import Secret, decode_secret
-from bus.subscriber import Feed
 from bus.topics import Mode, Topic
 
 STATE_VARIABLE: Final = "OPENALGO_STREAM_STATE"

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 import zmq
 
-from bus import frames, welcome
 from bus.clock import Clock, SystemClock
 from bus.control.messages import PublisherEntry
-from bus.errors import FrameError
 from bus.events import (
     CONNECTED,
     Accepted,
@@ -29,82 +27,20 @@ from bus.events import (
     Rejected,
     decode_event,
 )
+from bus.feed import Feed, OnFrames
 from bus.frames import Frame, Kind
 from bus.lane.receiving import lane_or_zeromq
-from bus.measuring.loss import LossCounter
 from bus.secret import Secret
 from bus.splicing.joint import Joint
 from bus.splicing.splice import Splice
-from bus.topics import WELCOME_TOPIC, event_topic
+from bus.topics import event_topic
 from bus.transport import Connect
 
 EVERYTHING: Final = b""
-_WELCOME: Final = WELCOME_TOPIC[:-1]
 #: How often topics whose leading generation fell silent are looked for.
 _SPLICE_TICK_S: Final = 0.05
 #: How long a splice goes on to measure after one generation is left.
 _SPLICE_LINGER_S: Final = 2.0
-
-
-class Feed:
-    """The stream of one publisher generation, believed once its welcome is genuine."""
-
-    def __init__(
-        self, connect: Connect, entry: PublisherEntry, secret: Secret, on_frames: OnFrames
-    ) -> None:
-        self.entry = entry
-        self.trusted = False
-        self.received_total = 0
-        self.malformed_total = 0
-        self.unverified_total = 0
-        self.loss = LossCounter()
-        self._secret = secret
-        self._on_frames = on_frames
-        self._receiver = connect(entry, self._received)
-        self._receiver.subscribe(WELCOME_TOPIC)
-
-    def subscribe(self, topic: bytes) -> None:
-        self._receiver.subscribe(topic)
-
-    def unsubscribe(self, topic: bytes) -> None:
-        self._receiver.unsubscribe(topic)
-        self.loss.forget(topic[:-1])
-
-    def poll(self) -> None:
-        """Take what is there now, without waiting for the event loop."""
-        self._receiver.poll()
-
-    def close(self) -> None:
-        self._receiver.close()
-
-    def _received(self, batch: list[bytes]) -> None:
-        decode, note = frames.decode, self.loss.note
-        good: list[Frame] = []
-        for data in batch:
-            try:
-                frame = decode(data)
-            except FrameError:
-                self.malformed_total += 1
-                continue
-            if frame.topic == _WELCOME:
-                self._judge(frame)
-            elif self.trusted:
-                note(frame.topic, frame.sequence)
-                good.append(frame)
-            else:
-                self.unverified_total += 1
-        self.received_total += len(good)
-        if good:
-            self._on_frames(self, good)
-
-    def _judge(self, frame: Frame) -> None:
-        """Sent on every (re)connection: a port that changed hands is found out here."""
-        self.trusted = welcome.is_genuine(
-            frame.payload, self._secret, self.entry.adapter, self.entry.generation
-        )
-
-
-OnFrames: TypeAlias = Callable[[Feed, list[Frame]], None]
 
 
 class Subscriber:

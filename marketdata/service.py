@@ -18,12 +18,13 @@ from bus.control.bootstrap import Bootstrap
 from bus.control.messages import HandOver, PublisherEntry, Stats
 from bus.control.service import Host
 from bus.events import Accepted, BrokerState, Rejected, decode_event
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.market.hours import Calendar
 from bus.measuring.flow import Flow
 from bus.measuring.latency import Latency
 from bus.settings import MarketDataBootstrap
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from identity.identities import Identities
 from marketdata.announcing import Announcer
 from marketdata.api.app import Door, application

@@ -21,13 +21,14 @@ from bus.events import (
     UsersChanged,
     decode_event,
 )
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.lane.receiving import lane_or_zeromq
 from bus.market.hours import Calendar
 from bus.measuring.flow import Flow
 from bus.measuring.latency import Latency
 from bus.settings import ProxyBootstrap
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from identity.identities import Identities
 from proxy import statsfile
 from proxy.desk import Desk

@@ -17,11 +17,12 @@ from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry, Stats
 from bus.control.process import run
 from bus.control.service import ExitError, Host
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.measuring.flow import Flow
 from bus.measuring.latency import Latency
 from bus.settings import TapSettings
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)
 

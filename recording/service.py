@@ -18,11 +18,12 @@ from bus.control.exits import Exit
 from bus.control.messages import PublisherEntry, Stats
 from bus.control.service import ExitError, Host
 from bus.errors import TopicError
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.measuring.flow import Flow
 from bus.measuring.latency import Latency
 from bus.settings import RecorderSettings
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from bus.topics import Mode, Topic
 from recording.choice import Choice
 from recording.notes import Gap

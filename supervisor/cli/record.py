@@ -17,8 +17,8 @@ from supervisor.cli.instance import Instance, with_instance
 from supervisor.errors import UserError
 
 if TYPE_CHECKING:
+    from bus.feed import Feed
     from bus.frames import Frame
-    from bus.subscriber import Feed
     from bus.topics import Mode
     from recording.recorder import Recorder
 

@@ -12,9 +12,10 @@ import zmq
 from bus.control.messages import DirectoryReply, DirectoryRequest, PublisherEntry
 from bus.errors import TopicError
 from bus.events import Rejected, decode_event
+from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.secret import Secret
-from bus.subscriber import Feed, Subscriber
+from bus.subscriber import Subscriber
 from bus.topics import EXCHANGES, Mode, Topic
 from supervisor.cli import complete
 from supervisor.cli.instance import Instance, with_instance

@@ -125,6 +125,33 @@ def test_no_ring_is_missed_however_writes_and_naps_fall(ends):
     assert got == [b"%d" % number for number in range(2000)]
 
 
+def test_a_write_that_did_not_see_its_reader_lie_down_is_found_all_the_same(ends, monkeypatch):
+    lane, reader = ends
+    wait = reader._bell.wait
+
+    def unseen(timeout_s):
+        lane._ring.write([b"tick"])  # rings nobody
+        monkeypatch.undo()
+        return wait(timeout_s)
+
+    monkeypatch.setattr(reader._bell, "wait", unseen)
+    assert reader.wait(3600.0) == [b"tick"]
+
+
+def test_a_write_that_did_not_see_an_event_loop_lie_down_is_found_all_the_same(ends):
+    lane, reader = ends
+
+    async def run():
+        got = asyncio.Event()
+        drain = LaneDrain(reader, lambda _: got.set())
+        await asyncio.sleep(0)
+        lane._ring.write([b"tick"])
+        await asyncio.wait_for(got.wait(), 30)
+        drain.close()
+
+    asyncio.run(run())
+
+
 @pytest.fixture
 def bells():
     ringer, bell, other = Ringer(), Doorbell(), Doorbell()
