@@ -23,10 +23,11 @@ from recording.candles import Candles
 from recording.errors import EmptyError, RecordingError
 from recording.intervals import Interval
 from recording.questions import Answer, Known, Question
-from recording.segment import Segment
+from recording.records import Damage
+from recording.segment import OnDamage, Segment
 
 #: The clock is looked at once in so many ticks.
-_LOOK_EVERY: Final = 4096
+_LOOK_EVERY: Final = 64
 _MOST_GAPS: Final = 100
 #: Below everybody who has to be in time.
 _NICE: Final = 10
@@ -55,8 +56,14 @@ def _read(archive: Archive, question: Question) -> Answer:
     if not topics:
         raise EmptyError(f"{archive.path}: no tick of {question.exchange}:{question.symbol}")
     candles = Candles(Interval.of(question.interval), question.exchange)
-    count = first_ns = last_ns = 0
-    for frame in _in_time(_frames(segments, topics, question), question.limit_s):
+    count = first_ns = last_ns = damaged = 0
+
+    def on_damage(_segment: Segment, damage: Damage) -> None:
+        nonlocal damaged
+        damaged += damage.lost or 0  # unknown at the end of what is still being written
+
+    frames = _frames(segments, topics, question, on_damage)
+    for frame in _in_time(frames, question.limit_s):
         candles.add(frame)
         first_ns = first_ns or frame.received_ns
         last_ns = frame.received_ns
@@ -79,6 +86,7 @@ def _read(archive: Archive, question: Question) -> Answer:
             ticks=count,
             gaps=sorted(largest, key=lambda gap: gap.since_ns),
             gaps_total=len(gaps),
+            damaged=damaged + candles.undecodable,
         ),
     )
 
@@ -111,9 +119,11 @@ def _topics(segments: Iterable[Segment], question: Question) -> list[str]:
     return list(most)
 
 
-def _frames(segments: Iterable[Segment], topics: list[str], question: Question) -> Iterator[Frame]:
+def _frames(
+    segments: Iterable[Segment], topics: list[str], question: Question, on_damage: OnDamage
+) -> Iterator[Frame]:
     for segment in segments:
-        yield from segment.frames(question.from_ns, question.to_ns, topics)
+        yield from segment.frames(question.from_ns, question.to_ns, topics, on_damage)
 
 
 def _in_time(frames: Iterable[Frame], limit_s: float) -> Iterator[Frame]:

@@ -26,7 +26,8 @@ class Question(Struct, kw_only=True):
 
 class Known(Struct, kw_only=True):
     """From the first to the last tick that was found, Unix s. Within it, `gaps` are where the
-    recorder knows that ticks are missing: the largest, and how many there are in all."""
+    recorder knows that ticks are missing: the largest, and how many there are in all. `damaged`
+    records, of whatever instrument, could not be read."""
 
     from_s: int
     to_s: int
@@ -34,6 +35,7 @@ class Known(Struct, kw_only=True):
     ticks: int
     gaps: list[Gap]
     gaps_total: int
+    damaged: int
 
 
 class Answer(Struct, kw_only=True):

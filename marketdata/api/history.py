@@ -84,6 +84,7 @@ class History:
                     for gap in known.gaps
                 ],
                 gaps_total=known.gaps_total,
+                damaged=known.damaged,
             ),
         )
 

@@ -55,6 +55,7 @@ def test_candles_come_with_the_span_that_is_known(asked):
             "ticks": 3,
             "gaps": [],
             "gaps_total": 0,
+            "damaged": 0,
         }
 
     asked(work)

@@ -167,6 +167,17 @@ def test_the_answer_says_what_is_known_and_what_is_missing(recorded):
     assert [c.close for c in part.candles] == [102.0]
 
 
+def test_damage_costs_what_it_touches_and_is_told(recorded, tmp_path):
+    write, ask = recorded
+    write(1, *(tick(seconds, 100.0 + seconds) for seconds in range(0, 300, 60)))
+    [path] = tmp_path.glob("*.rec")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    told = answer(ask())
+    assert (len(told.candles), told.known.damaged) == (4, 1)
+
+
 def test_one_adapter_is_read_in_all_its_modes(recorded):
     write, ask = recorded
     write(

@@ -25,7 +25,8 @@ class MissingData(Struct, kw_only=True):
 
 class Recorded(Struct, kw_only=True):
     """What the candles were made of: from the first to the last recorded tick of the instrument,
-    Unix s. Before, after and in `gaps` nothing is known."""
+    Unix s. Before, after and in `gaps` nothing is known. `damaged` records, of whatever instrument,
+    could not be read."""
 
     from_time: int
     to_time: int
@@ -33,6 +34,7 @@ class Recorded(Struct, kw_only=True):
     ticks: int
     gaps: list[MissingData]
     gaps_total: int
+    damaged: int
 
 
 class History(Success, kw_only=True):
