@@ -1,8 +1,12 @@
 """Candles out of recordings: what a trade is, where a candle begins, what is known."""
 
+import gzip
+import json
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 from bus.frames import Frame, Kind
 from bus.market.hours import IST
 from bus.market.ticks import LtpData, encode_json
+from recording.archive import Archive
 from recording.candles import Candles
 from recording.history import answer
 from recording.intervals import INTERVALS, Interval, IntervalError, day_began
@@ -19,6 +24,8 @@ from recording.notes import Gap
 from recording.questions import Answer, Question
 from recording.writer import SegmentWriter
 
+MASTER = Path("instrument-masters") / "upstox_nse_2025-10-05.jsonl.gz"
+MAXHEALTH = b'"k":"NSE_EQ|INE027H01010"'
 OPEN = datetime(2026, 1, 5, 9, 15, tzinfo=IST)
 ALL = [text for texts in INTERVALS.values() for text in texts]
 
@@ -212,3 +219,39 @@ def test_the_process_answers_one_line_with_one_line(recorded):
         check=True,
     )
     assert msgspec.json.decode(done.stdout, type=Answer) == answer(ask())
+
+
+@pytest.mark.realdata
+def test_candles_of_a_real_morning_hold_all_that_was_traded(data_folder, tmp_path):
+    part, recording = tmp_path / "2025-12-15.jsonl.gz", tmp_path / "day.rec"
+    whole = data_folder / "upstox-nse-2025-12-15" / "ticks.jsonl.gz"
+    with gzip.open(whole) as lines, gzip.open(part, "wb", 1) as kept:
+        kept.writelines(one for one in islice(lines, 20_000) if MAXHEALTH in one)
+    command = [sys.executable, "-P", "-m", "supervisor", "recordings", "import", part]
+    command += ["--out", recording, "--master", data_folder / MASTER]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    with Archive(recording) as archive:
+        ticks = [json.loads(frame.payload) for frame in archive.frames()]
+    asked = Question(
+        folder=str(recording),
+        exchange="NSE",
+        symbol="MAXHEALTH",
+        interval="1m",
+        from_ns=0,
+        to_ns=2**62,
+        adapters=None,
+        limit_s=60.0,
+    )
+    minutes = answer(asked).candles
+    [day] = answer(msgspec.structs.replace(asked, interval="D")).candles
+    traded = [tick["volume"] for tick in ticks]
+    assert sum(candle.volume for candle in minutes) == traded[-1] - traded[0] > 0
+    assert day.volume == traded[-1]
+    prices = [tick["ltp"] for tick in ticks]
+    for candles in (minutes, [day]):
+        assert max(candle.high for candle in candles) == max(prices)
+        assert min(candle.low for candle in candles) == min(prices)
+        assert (candles[0].open, candles[-1].close) == (prices[0], prices[-1])
+    # The exchange says the same of the part of the day that it tells of.
+    assert min(prices) >= ticks[-1]["low"]
+    assert max(prices) <= ticks[-1]["high"]
