@@ -141,15 +141,15 @@ def main() -> None:
     parser.add_argument("--only", default="", help="transports whose names hold this")
     parser.add_argument("--json", type=Path, help="keep the figures here")
     options = parser.parse_args()
-    print(f"{'transport':34}{'p50 us':>8}{'p99':>8}{'p99.9':>9}{'quiet p50':>11}{'p99':>8}"
+    print(f"{'transport':34}{'p50 us':>10}{'p99':>10}{'p99.9':>10}{'quiet p50':>11}{'p99':>10}"
           f"{'read/s':>12}{'lost':>7}{'us CPU to write':>17}{'to read':>9}")  # fmt: skip
     figures = {}
     for name in TRANSPORTS:
         if options.only in name:
             f = figures[name] = measure(name, options.count)
             print(
-                f"{name:34}{f['p50_us']:8.1f}{f['p99_us']:8.1f}{f['p99.9_us']:9.1f}"
-                f"{f['quiet_p50_us']:11.1f}{f['quiet_p99_us']:8.1f}"
+                f"{name:34}{f['p50_us']:10.1f}{f['p99_us']:10.1f}{f['p99.9_us']:10.1f}"
+                f"{f['quiet_p50_us']:11.1f}{f['quiet_p99_us']:10.1f}"
                 f"{f['read_per_s']:12,.0f}{f['lost']:7,.0f}{f['writer_us']:17.2f}"
                 f"{f['reader_us']:9.2f}",
                 flush=True,
