@@ -45,13 +45,17 @@ class _Held(NamedTuple):
 class _Lag:
     """A follower on one topic, as against the leader."""
 
-    __slots__ = ("ahead", "delivered", "diverged_at", "greeting", "met")
+    __slots__ = ("ahead", "delivered", "diverged_at", "fresh", "greeting", "last", "met")
 
     def __init__(self) -> None:
         #: Whether it was found in the leader's stream, and by which content at first. Brokers
         #: greet a new session with the last tick, and some again when its mode is set.
         self.met = False
         self.greeting: int | None = None
+        #: Its last tick, and during how many more that may be told again, once: a tick may come
+        #: between the greeting and the mode.
+        self.last: int | None = None
+        self.fresh = _GREETING
         #: What the leader delivered and the follower has not sent yet.
         self.delivered: deque[int] = deque(maxlen=REMEMBERED)
         #: What the follower sent and the leader has not delivered yet.
@@ -236,10 +240,16 @@ class Splice:
             lag.met = True
         elif content == lag.greeting:
             self.duplicates_total += 1
+        elif content == lag.last and lag.fresh:
+            self.duplicates_total += 1
+            lag.fresh = 0
         else:
             lag.greeting = None
             lag.ahead.append(_Held(content, frame, now))
             self._waiting[frame.topic] = topic
+        if content != lag.last:
+            lag.last = content
+            lag.fresh = max(0, lag.fresh - 1)
 
     def _let_go(self, lag: _Lag) -> None:
         """Of what a follower holds, what a leader went past on a way of its own."""

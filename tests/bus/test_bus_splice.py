@@ -126,6 +126,21 @@ def test_a_tick_between_a_greeting_and_its_mode_is_told_once():
     assert numbers(splice.take(NEW, greeted, 0.0)) == [8]
 
 
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize("leader_first", [True, False])
+def test_a_tick_between_a_followers_greeting_and_its_mode_is_told_once(bare, leader_first):
+    splice = Splice(OLD, {TOPIC: tick(7, own_clock=1, bare=bare)})
+    splice.follow(NEW)
+    leads = OLD, [tick(8, own_clock=2, bare=bare)]
+    follows = NEW, [tick(n, own_clock=3 + i, bare=bare) for i, n in enumerate((7, 8, 8))]
+    arrivals = (leads, follows) if leader_first else (follows, leads)
+    out = [frame for whose, ticks in arrivals for frame in splice.take(whose, ticks, 0.0)]
+    out += splice.end(OLD)
+    assert numbers(out) == [8]
+    later = [tick(n, own_clock=9, bare=bare) for n in (9, 10, 10)]
+    assert numbers(splice.take(NEW, later, 0.0)) == [9, 10, 10]
+
+
 def test_a_greeting_that_is_news_is_told_once():
     splice = Splice(NEW, {TOPIC: tick(7, own_clock=4, bare=True)}, resumed=True)
     greeting = [tick(8, own_clock=5, bare=True), tick(8, own_clock=6, bare=True)]
