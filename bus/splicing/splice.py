@@ -5,7 +5,8 @@ delivered. The other *follows*: what the leader has delivered already is dropped
 stamps of the adapter's own clock left out); what the leader has not delivered yet is held, and
 dropped when the leader delivers it. When the leader ends (it said so, or it died) what is still
 held follows in order, and the follower leads. A leader that stays silent on a topic for
-`HOLD_S` while the follower holds ticks of it loses that topic to the follower.
+`HOLD_S` while the follower holds ticks of it loses that topic to the follower; `UNMET_HOLD_S` when
+nothing of the follower was found in the leader's stream yet.
 
 Where the broker samples its sessions differently contents never meet; then order decides:
 nothing is delivered whose broker time or day volume lies before the last one delivered; nor,
@@ -28,6 +29,9 @@ from bus.splicing.likeness import content_of, goes_back, in_another_form
 
 #: How long a follower's tick waits for the leader to deliver it.
 HOLD_S: Final = 0.25
+#: The same for a follower that was not found in the leader's stream yet: what lies between the two
+#: would be lost, and a leader on a busy machine may only be late.
+UNMET_HOLD_S: Final = 3.0
 #: Contents of the leader remembered per topic for a follower that lags behind.
 REMEMBERED: Final = 256
 
@@ -184,9 +188,10 @@ class Splice:
                 del self._waiting[name]
                 continue
             for generation, lag in topic.lags.items():
-                if lag.ahead and now - lag.ahead[0].since >= HOLD_S:
+                hold_s = HOLD_S if lag.met else UNMET_HOLD_S
+                if lag.ahead and now - lag.ahead[0].since >= hold_s:
                     self._let_go(lag)
-                    if lag.ahead and now - lag.ahead[0].since >= HOLD_S:
+                    if lag.ahead and now - lag.ahead[0].since >= hold_s:
                         self._hand_over(topic, generation, out, now)
                     break
         return out

@@ -8,7 +8,8 @@ from typing import Final
 import click
 
 from supervisor.cli.instance import Instance, with_instance
-from supervisor.diagnosis.checks import Finding, Level, examine
+from supervisor.diagnosis.checks import examine
+from supervisor.diagnosis.findings import Finding, Level
 from supervisor.errors import DEGRADED, FAILED
 
 _MARKS: Final = {Level.OK: "+", Level.NOTE: "-", Level.WARNING: "!", Level.ERROR: "x"}

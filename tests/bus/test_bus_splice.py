@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.frames import OWN_CLOCK, Frame, Kind
-from bus.splicing.splice import HOLD_S, Splice
+from bus.splicing.splice import HOLD_S, UNMET_HOLD_S, Splice
 
 OLD, NEW = 1, 2
 END = -1
@@ -152,11 +152,31 @@ def test_a_silent_leader_loses_the_topic_and_its_late_ticks_are_dropped():
     splice = Splice(OLD, {})
     splice.follow(NEW)
     splice.take(OLD, [tick(0)], 0.0)
-    assert splice.take(NEW, [tick(1), tick(2)], 1.0) == []
+    assert splice.take(NEW, [tick(0), tick(1), tick(2)], 1.0) == []
     assert splice.tick(1.0 + HOLD_S / 2) == []
     assert numbers(splice.tick(1.0 + HOLD_S)) == [1, 2]
     assert splice.take(OLD, [tick(1), tick(2)], 2.0) == []  # it wakes up
     assert numbers(splice.take(NEW, [tick(3)], 2.0)) == [3]
+
+
+def test_a_leader_that_is_late_gets_time_to_reach_where_a_new_session_began():
+    splice = Splice(OLD, {})
+    splice.follow(NEW)
+    splice.take(OLD, [tick(0)], 0.0)
+    assert splice.take(NEW, [tick(5), tick(6)], 1.0) == []  # 1 to 4 are on their way
+    assert splice.tick(1.0 + HOLD_S * 2) == []
+    late = splice.take(OLD, [tick(n) for n in range(1, 6)], 2.0)
+    assert numbers(late) == [1, 2, 3, 4, 5]
+    assert numbers(splice.end(OLD)) == [6]
+
+
+def test_a_leader_that_stays_silent_loses_the_topic_to_a_new_session_too():
+    splice = Splice(OLD, {})
+    splice.follow(NEW)
+    splice.take(OLD, [tick(0)], 0.0)
+    splice.take(NEW, [tick(5)], 1.0)
+    assert splice.tick(0.9 + UNMET_HOLD_S) == []
+    assert numbers(splice.tick(1.0 + UNMET_HOLD_S)) == [5]
 
 
 def test_other_topics_stay_with_their_leader():
@@ -164,7 +184,7 @@ def test_other_topics_stay_with_their_leader():
     splice = Splice(OLD, {})
     splice.follow(NEW)
     splice.take(NEW, [tick(0)], 0.0)
-    splice.tick(HOLD_S)
+    splice.tick(UNMET_HOLD_S)
     assert numbers(splice.take(OLD, [tick(5, topic=other)], 1.0)) == [5]
     assert splice.take(NEW, [tick(5, topic=other)], 1.0) == []
 

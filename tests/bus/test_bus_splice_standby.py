@@ -12,7 +12,7 @@ from hypothesis.stateful import (
 )
 
 from bus.frames import Frame, Kind
-from bus.splicing.splice import HOLD_S, REMEMBERED, Splice
+from bus.splicing.splice import HOLD_S, REMEMBERED, UNMET_HOLD_S, Splice
 
 TOPIC = b"ZERODHA_NSE_SBIN_QUOTE"
 
@@ -150,7 +150,7 @@ def test_a_leader_that_goes_on_keeps_a_topic_that_sessions_sample_differently():
         now += 0.02
         out += splice.tick(now)
     assert numbers(out) == list(range(0, 400, 2))
-    assert len(splice._topics[TOPIC].lags[2].ahead) <= 2 + HOLD_S / 0.02
+    assert len(splice._topics[TOPIC].lags[2].ahead) <= 2 + UNMET_HOLD_S / 0.02
     last = numbers(splice.end(1))
     assert last == sorted(last), "and its end is not a step back"
     assert last[-1] == 399

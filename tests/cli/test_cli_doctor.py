@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from bus.control.messages import ProcessStatus, StatusReply, SupervisorStatus
 from supervisor.cli import cli
-from supervisor.diagnosis.checks import CHECKS, Level, examine
+from supervisor.diagnosis.checks import CHECKS, examine
 from supervisor.diagnosis.facts import (
     ClockFact,
     CredentialFact,
@@ -27,6 +27,7 @@ from supervisor.diagnosis.facts import (
     OpenAlgoFact,
     PortFact,
 )
+from supervisor.diagnosis.findings import Level
 
 NOW = 1_763_700_000.0
 
