@@ -12,7 +12,7 @@ The last two pages exist for tests that steer a simulator in another process.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -25,15 +25,28 @@ if TYPE_CHECKING:
     from websockets.http11 import Request as HttpRequest
     from websockets.http11 import Response
 
-    from simulators.server import SimulatorServer
-
 _SWITCH = {"on": True, "off": False}
+
+
+class Steered(Protocol):
+    """A simulator as its pages see it; there is one, `simulators.server`."""
+
+    paused: bool
+    refuse_logins: bool
+
+    def stats(self) -> dict[str, Any]:
+        """What is counted."""
+        ...
+
+    def disconnect_all(self) -> int:
+        """Break every connection; returns how many there were."""
+        ...
 
 
 class Gate:
     """Decides about every HTTP request of one server."""
 
-    def __init__(self, server: SimulatorServer, broker: Broker) -> None:
+    def __init__(self, server: Steered, broker: Broker) -> None:
         self._server = server
         self._broker = broker
         self._accounts: dict[str, set[ServerConnection]] = {}
