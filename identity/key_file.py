@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bus.clock import SystemClock
+
 _BUSY_TIMEOUT_S: Final = 2.0
+_AGAIN_S: Final = 0.005
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS api_keys (
@@ -44,13 +48,29 @@ def open_key_file(path: Path) -> sqlite3.Connection:
     _make_private(path)
     db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, cached_statements=16)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_wal(db)
         db.executescript(_SCHEMA)
         _add_columns(db)
     except sqlite3.Error:
         db.close()
         raise
     return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Processes that begin together on a new file refuse each other this at once, whatever
+    patience they have otherwise."""
+    clock = SystemClock()
+    deadline = clock.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or clock.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _make_private(path: Path) -> None:

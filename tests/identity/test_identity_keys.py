@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import stat
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from bus.access import RoleSettings
 from identity.api_key import KeyExistsError, KeyNameError, KeysError, KeyUnknownError
+from identity.key_file import open_key_file
 from identity.keys import KeyStore
 from identity.scopes import Roles
 
@@ -257,3 +260,29 @@ def test_file_of_the_first_version_is_upgraded_and_its_keys_go_on(path):
         identity = store.verify("the key")
         assert (identity.user, identity.scopes) == ("alice", Roles().get("trader"))
         assert store.list()[0].role == "trader"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_processes_that_begin_together_on_a_new_file_all_open_it(tmp_path):
+    for number in range(40):
+        path = tmp_path / f"keys{number}.db"
+        together = time.monotonic() + 0.01
+        assert [*ended(path, together, children=6)] == [0] * 6
+
+
+def ended(path, together, children):
+    """The exit codes of forks of us that open the file in the same moment."""
+    pids = []
+    for _ in range(children):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                while time.monotonic() < together:
+                    pass
+                open_key_file(path).close()
+            except sqlite3.Error:
+                os._exit(1)
+            os._exit(0)
+        pids.append(pid)
+    return (os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids)
