@@ -1,7 +1,7 @@
 """Simulators that speak brokers' real wire protocols, for hours when markets are closed.
 
 A market (`simulators.markets`) tells what happens; a broker (`simulators.brokers`) tells it in one
-broker's bytes; the server (`simulators.server`) has the sockets.
+broker's bytes; the server (`simulators.server`) has the sockets. `simulators.opening` picks the market.
 
     server = SimulatorServer(SimulatorSettings(broker="zerodha", seed=7))
     port = await server.start()

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
@@ -27,14 +25,12 @@ from simulators.broker import Framing, Opened, Reaction
 from simulators.client import Client
 from simulators.errors import DataError, ListenError
 from simulators.gate import Gate, as_request
-from simulators.markets.market import IST, Market, Snapshot
-from simulators.markets.numbered import NumberedMarket
+from simulators.markets.market import Market, Snapshot
 from simulators.markets.playback import Playback
-from simulators.markets.recorded import load
-from simulators.markets.synthetic import SyntheticMarket
+from simulators.opening import open_market
 from simulators.orders import UPDATES, TellsOrders, orders
 from simulators.registry import simulator
-from simulators.settings import HOST, check, session_date
+from simulators.settings import HOST, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,7 +53,6 @@ HIGH_WATER_BYTES: Final = 1 << 20
 MAX_WAIT_S: Final = 5.0
 #: Heartbeats that a client may leave without a pong, where they are WebSocket pings.
 PONG_PATIENCE: Final = 4
-OPENING_TIME: Final = dt.time(9, 15, tzinfo=IST)
 
 
 class SimulatorServer:
@@ -103,7 +98,8 @@ class SimulatorServer:
             DataError: the recording or the master cannot be read.
             ListenError: the port is taken.
         """
-        self.market = await asyncio.to_thread(self._make_market)
+        now_ms = self._clock.unix_ns() // 1_000_000
+        self.market = await asyncio.to_thread(open_market, self.settings, now_ms)
         instruments = self.market.instruments
         self._broker = self._broker_class(instruments, self.settings)
         self._watchers = [{} for _ in instruments]
@@ -166,18 +162,6 @@ class SimulatorServer:
         for client in self._clients:
             client.drop()
         return len(self._clients)
-
-    def _make_market(self) -> Market:
-        settings = self.settings
-        if settings.data:
-            return load(Path(settings.data), Path(settings.master) if settings.master else None)
-        start_ms = self._clock.unix_ns() // 1_000_000
-        day = session_date(settings)
-        if day is not None:
-            start_ms = int(dt.datetime.combine(day, OPENING_TIME).timestamp() * 1000)
-        if settings.market == "numbered":
-            return NumberedMarket(rate=settings.rate, start_ms=start_ms, symbols=settings.symbols)
-        return SyntheticMarket(seed=settings.seed, rate=settings.rate, start_ms=start_ms)
 
     async def _serve(self, connection: ServerConnection) -> None:
         """One connection, from its acceptance to its end."""
