@@ -1,7 +1,8 @@
 """Simulators that speak brokers' real wire protocols, for hours when markets are closed.
 
 A market (`simulators.markets`) tells what happens; a broker (`simulators.brokers`) tells it in one
-broker's bytes; the server (`simulators.server`) has the sockets. `simulators.opening` picks the market.
+broker's bytes; the server (`simulators.server`) has the sockets, and
+`simulators.opening` the market that was asked for.
 
     server = SimulatorServer(SimulatorSettings(broker="zerodha", seed=7))
     port = await server.start()
