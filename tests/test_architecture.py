@@ -1,6 +1,7 @@
 """The arrows between the folders, as docs/design.md draws them."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,25 @@ def test_arrows_point_only_where_the_design_says(package):
 def test_every_package_is_shipped_and_type_checked():
     project = (ROOT / "pyproject.toml").read_text()
     assert project.count(f"packages = {sorted(ALLOWED)}".replace("'", '"')) == 2
+
+
+def modules_imported(file, known):
+    """Of ours, wherever in the file it says so: for types only, too."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named = {f"{node.module}.{alias.name}" for alias in node.names} & known.keys()
+            yield from named or ({node.module} & known.keys())
+
+
+def test_no_imports_go_round():
+    files = [file for package in ALLOWED for file in (ROOT / package).rglob("*.py")]
+    known = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in files
+    }
+    sorter = graphlib.TopologicalSorter(
+        {name: set(modules_imported(file, known)) - {name} for name, file in known.items()}
+    )
+    sorter.prepare()  # which raises CycleError, and names the modules
