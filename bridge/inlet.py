@@ -74,6 +74,7 @@ class Sequences:
     def go_on(self, count: Count) -> None:
         """From another life's count, before anything was counted here."""
         self._first = count.first
+        self._inherited = {topic.encode() + NUL for topic in count.last}
         self._last = {topic.encode() + NUL: place for topic, place in count.last.items()}
 
     @property
@@ -89,7 +90,10 @@ class Sequences:
         if step <= 0:
             self.repeated_total += 1
             return None
-        self.lost_total += step - 1
+        if topic in self._inherited:
+            self._inherited.discard(topic)  # perhaps nobody wanted it in between
+        else:
+            self.lost_total += step - 1
         self._last[topic] = generation, sequence, here + step
         return here + step
 

@@ -51,7 +51,8 @@ def goes_back(frame: Frame, last: Frame | None) -> bool:
     if last is None:
         return False
     if frame.flags & last.flags & NUMBERED:
-        return frame.sequence <= last.sequence
+        # Both: a standby that began by itself may count from elsewhere.
+        return frame.sequence <= last.sequence and frame.received_ns <= last.received_ns
     try:
         new, old = _place(frame.payload), _place(last.payload)
     except msgspec.DecodeError:

@@ -56,6 +56,17 @@ def test_what_was_relayed_already_is_not_relayed_again():
     assert sequences.repeated_total == 2
 
 
+def test_a_life_goes_on_with_the_numbers_of_the_one_before():
+    before = Sequences(Count(1000))
+    assert [before.of(topic, 3, 5) for topic in (b"X\0", b"Y\0")] == [1001, 1001]
+    after = Sequences(before.count)
+    assert after.of(b"X\0", 3, 9) == 1005
+    assert after.lost_total == 0  # perhaps nobody wanted it in between
+    assert after.of(b"X\0", 3, 11) == 1007
+    assert after.lost_total == 1
+    assert after.of(b"Y\0", 3, 5) is None
+
+
 def test_what_a_topic_misses_while_nobody_wants_it_is_no_loss():
     sequences = Sequences(Count(0))
     assert sequences.of(b"X", 1, 10) == 1

@@ -101,6 +101,25 @@ def test_a_reader_that_hands_over_loses_and_repeats_nothing_however_far_behind(h
 
 
 @settings(max_examples=100)
+@given(histories(), st.sampled_from([0, 2000]))
+def test_a_standby_that_counts_from_elsewhere_loses_and_repeats_nothing(history, first):
+    messages, _, ends, turns = history
+    active, standby = Life(1, Reached(0, Count(1000))), Life(2, Reached(0, Count(first)))
+    active.read(messages, ends)
+    standby.read(messages, len(messages))
+    splice, out = Splice(1, {}), []
+    splice.follow(2)
+    for whose, count in turns:
+        life = active if whose == "old" else standby
+        taken, life.sent = life.sent[:count], life.sent[count:]
+        out += splice.take(life.generation, taken, 0.0)
+    out += splice.take(1, active.sent, 0.0)
+    out += splice.end(1)
+    out += splice.take(2, standby.sent, 0.0)
+    assert places(out) == expected(messages)
+
+
+@settings(max_examples=100)
 @given(histories(), st.integers(0, 30))
 def test_what_a_reader_that_was_killed_brought_is_not_brought_again(history, reached_consumer):
     """Some of the last it published never left it; that comes, and nothing else, again."""
