@@ -21,6 +21,8 @@ _GRID: Final = 1e6
 #: Changes beyond it say nothing (a close of next to nothing). With the grid it is below `HALF`.
 _FAR: Final = 1e9
 _NOTHING: Final = (None, None)
+#: One for all, since most instruments never have a book.
+_NO_ROWS: Final[list[Row]] = []
 
 
 class LtpFields(Struct, gc=False, omit_defaults=True):
@@ -114,8 +116,7 @@ class BookPayload:
 
     def __init__(self, levels: int) -> None:
         self._levels = levels
-        self._buy: list[Row] = []
-        self._sell: list[Row] = []
+        self._buy = self._sell = _NO_ROWS
         self._buy_json = self._sell_json = b"[]"
 
     def with_quote(self, quote: bytes, book: Book) -> bytes:
