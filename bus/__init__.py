@@ -14,6 +14,7 @@ process (`control`). Nothing in here imports another package of the project.
     measuring    what flows, how fast, how late, what was lost
     market       hours, expiries, instruments, what a tick and an order are
     logs         log lines, and no credentials in them
+    drain, wakeup, waiting   reading off the event loop, in batches; waiting, but not for ever
 """
 
 from __future__ import annotations

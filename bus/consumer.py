@@ -42,6 +42,7 @@ from bus.feed import Feed
 from bus.frames import Frame, Kind
 from bus.secret import Secret, decode_secret
 from bus.topics import Mode, Topic
+from bus.waiting import set_within
 
 STATE_VARIABLE: Final = "OPENALGO_STREAM_STATE"
 DEFAULT_STATE: Final = Path(".openalgo-stream/openalgo-stream")
@@ -223,11 +224,9 @@ class Subscriber:
             on_message=self._on_control,
         )
         self._following = asyncio.create_task(self._follow(name))
-        try:
-            await asyncio.wait_for(self._told.wait(), _FIRST_S)
-        except TimeoutError:
+        if not await set_within(self._told, _FIRST_S):
             await self._close()
-            raise NoSystemError("the supervisor does not answer; is it running?") from None
+            raise NoSystemError("the supervisor does not answer; is it running?")
 
     async def _close(self) -> None:
         self._following.cancel()
@@ -238,10 +237,7 @@ class Subscriber:
     async def _arrival(self, timeout_s: float | None) -> None:
         self._arrived.clear()
         if not self._waiting:
-            try:
-                await asyncio.wait_for(self._arrived.wait(), timeout_s)
-            except TimeoutError:
-                return
+            await set_within(self._arrived, timeout_s)
 
     async def _follow(self, name: str) -> None:
         """A supervisor that is away for a while changes nothing: ticks go on without it."""

@@ -9,7 +9,6 @@ fast as it goes (`speed = 0`) is as fast as the slowest of them reads.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from bus.errors import ControlError
 from bus.events import Rejected
 from bus.frames import OWN_CLOCK, Frame, Kind
 from bus.topics import broker_word
+from bus.waiting import set_within
 from bus.wants import Demand
 from recording.archive import Archive, damage_line
 from recording.catalogue import Catalogue
@@ -89,8 +89,7 @@ class Replay:
                 await asyncio.sleep(0)
                 continue
             self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait_s)
+            await set_within(self._wake, wait_s)
 
     async def stop(self) -> None:
         self._archive.close()

@@ -27,6 +27,7 @@ from bus.control.messages import (
     ToProcess,
 )
 from bus.secret import Secret
+from bus.waiting import set_within
 from supervisor import ordering
 from supervisor.chores import Chores
 from supervisor.commands import Commands
@@ -289,11 +290,8 @@ class Supervisor:
         return True
 
     async def _sleep(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            return
-        self._wake.clear()
+        if await set_within(self._wake, seconds):
+            self._wake.clear()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside; a defect in it ends the supervisor, and is not lost."""

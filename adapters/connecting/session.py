@@ -27,6 +27,7 @@ from adapters.redact import Redactor
 from bus.backoff import Backoff
 from bus.clock import Clock
 from bus.topics import Mode
+from bus.waiting import set_within
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Session:
         while (delay_s := self._link.attempt_in_s(self._clock.monotonic())) is not None:
             if delay_s > 0:
                 self._wake.clear()
-                await _wait(self._wake, delay_s)
+                await set_within(self._wake, delay_s)
                 continue
             verdict, detail = await self._live_once()
             self._subscriptions.reset()
@@ -226,7 +227,7 @@ class Session:
                     continue
                 for frame in plan.frames:
                     while wait_s := pacer.wait_s(self._clock.monotonic()):
-                        await _wait(self._wake, wait_s)
+                        await set_within(self._wake, wait_s)
                         self._wake.clear()
                         await _send_replies(socket, reader)
                     await socket.send(frame)
@@ -292,9 +293,3 @@ async def _ping(socket: BatchConnection, codec: Codec, interval_s: float) -> Non
 async def _send_replies(socket: BatchConnection, reader: Reader) -> None:
     while reader.replies:
         await socket.send(reader.replies.popleft())
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    """Until the event or the time, whichever is first."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)

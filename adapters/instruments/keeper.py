@@ -23,6 +23,7 @@ from adapters.threads import in_daemon_thread
 from bus.backoff import Backoff
 from bus.clock import Clock
 from bus.market.hours import last_time
+from bus.waiting import set_within
 
 logger = logging.getLogger(__name__)
 
@@ -98,10 +99,7 @@ class Keeper:
                 logger.warning("instruments: %s; next attempt in %.1f s", error, delay_s)
                 if self.book is None:
                     self._hooks.on_trouble(f"instruments: {error}")
-            try:
-                await asyncio.wait_for(self._wake.wait(), delay_s)
-            except TimeoutError:
-                continue
+            await set_within(self._wake, delay_s)
 
     def hurry(self) -> None:
         """There are new credentials: what failed for want of them is tried at once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -46,6 +45,7 @@ from bus.control.service import (
     TakesCredentials,
 )
 from bus.errors import ControlError
+from bus.waiting import set_within
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +118,7 @@ class Shell:
         while self._stopping is None:
             self._wake.clear()
             self._tell_figures()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
+            await set_within(self._wake, HEARTBEAT_S)
             silence = self._clock.monotonic() - self._heard
             if silence > boot.orphan_grace_s:
                 self._stopping = f"no supervisor for {silence:.0f} s"
