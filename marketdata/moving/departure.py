@@ -9,20 +9,18 @@ import asyncio
 import contextlib
 import enum
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 from bus.control.messages import Stats
 from bus.control.service import Host
-from bus.moving.link import Link
-from bus.moving.meeting import call
+from bus.moving.dialogue import ANSWER_S, Dialogue, LostError
 from marketdata.moving.dock import Dock, until
 from marketdata.moving.messages import (
     Connections,
     Finish,
     Free,
     FromNew,
-    FromOld,
     Joined,
     Listener,
     Opened,
@@ -33,12 +31,9 @@ from marketdata.moving.messages import (
 
 logger = logging.getLogger(__name__)
 
-A = TypeVar("A", Joined, Opened, Serving)
-
 #: How long the new one may take to read all that we read, and to open the accounts.
 _JOIN_S: Final = 5.0
 _OPEN_S: Final = 12.0
-_ANSWER_S: Final = 5.0
 #: How long requests under way are waited for: longer than one waits for a first tick. Nothing
 #: is read meanwhile; who is not answered then is answered here, later.
 _STILL_S: Final = 4.0
@@ -59,10 +54,6 @@ class Phase(enum.StrEnum):
     FAILED = "failed"
 
 
-class LostError(Exception):
-    """The new service is gone, or does not do its part."""
-
-
 class Departure:
     """One attempt. `on_done` is called when nothing is left to be served here."""
 
@@ -79,8 +70,9 @@ class Departure:
         self._of = 0
         self._why = ""
         self._since = 0.0
-        self._link: Link[FromNew] | None = None
-        self._answers: asyncio.Queue[FromNew | None] = asyncio.Queue()
+        self._dialogue: Dialogue[FromNew] = Dialogue(
+            "service", host.secret, FromNew, descriptors_of
+        )
 
     def stats(self) -> Stats:
         return {
@@ -96,14 +88,7 @@ class Departure:
     async def run(self, path: str) -> None:
         """From the first word to the last."""
         try:
-            self._link = await call(
-                path,
-                self._host.secret,
-                FromNew,
-                descriptors_of=descriptors_of,
-                on_message=lambda message, _: self._answers.put_nowait(message),
-                on_lost=self._lost,
-            )
+            await self._dialogue.connect(path)
             await self._join()
             self._enter(Phase.MOVING)
             await self._stand_still()
@@ -113,17 +98,17 @@ class Departure:
             await self._fail(str(error))
             return
         await self._drain()
-        self._link.close()
+        self._dialogue.close()
         self._enter(Phase.DONE)
         await asyncio.sleep(_TELL_S)
         self._on_done()
 
     async def _join(self) -> None:
         for frames in self._dock.values():
-            self._say(Values(frames))
+            self._dialogue.say(Values(frames))
             await asyncio.sleep(0)
-        self._say(self._dock.needs(self._host.clock.monotonic()))
-        self._topics = (await self._answer(Joined, _JOIN_S)).topics
+        self._dialogue.say(self._dock.needs(self._host.clock.monotonic()))
+        self._topics = (await self._dialogue.answer(Joined, _JOIN_S)).topics
 
     async def _stand_still(self) -> None:
         """Two looks, for a connection that was just accepted shows a turn of the loop later."""
@@ -142,18 +127,18 @@ class Departure:
         positions = self._dock.positions()  # from here on the desk is told of no tick
         self._dock.paper.keep()  # for the case that it is opened here again
         await self._dock.keeper.stop()
-        self._say(Free(positions, self._since))
-        opened = await self._answer(Opened, _OPEN_S)
+        self._dialogue.say(Free(positions, self._since))
+        opened = await self._dialogue.answer(Opened, _OPEN_S)
         if opened.trouble:
             raise LostError(f"it could not open the paper accounts: {opened.trouble}")
 
     async def _give_connections(self) -> None:
         server = self._dock.server
         if server.lent is not None:
-            self._say(Listener(), [server.lent.fileno()])
+            self._dialogue.say(Listener(), [server.lent.fileno()])
         async with self._passed():
-            self._say(Connections(0, last=True))
-            await self._answer(Serving, _ANSWER_S)
+            self._dialogue.say(Connections(0, last=True))
+            await self._dialogue.answer(Serving)
         self._host.changed()
 
     @contextlib.asynccontextmanager
@@ -165,7 +150,7 @@ class Departure:
         try:
             for at in range(0, len(copies), _AT_ONCE):
                 some = copies[at : at + _AT_ONCE]
-                self._say(Connections(len(some)), [one.fileno() for one in some])
+                self._dialogue.say(Connections(len(some)), [one.fileno() for one in some])
             yield
         finally:
             for one in copies:
@@ -187,18 +172,17 @@ class Departure:
                 return  # the supervisor starts another one; what we still have is answered here
             await asyncio.sleep(_LOOK_S)
         with contextlib.suppress(LostError):
-            self._say(Finish())
+            self._dialogue.say(Finish())
             await self._sent()
 
     async def _sent(self) -> None:
-        link = self._link
-        if link is None or not await until(lambda: link.idle, self._host.clock, _ANSWER_S):
+        dialogue, clock = self._dialogue, self._host.clock
+        if not await until(lambda: dialogue.has_sent_all, clock, ANSWER_S):
             raise LostError("the new service does not read")
 
     async def _fail(self, why: str) -> None:
         logger.warning("the hand-over failed: %s", why)
-        if self._link is not None:
-            self._link.close()
+        self._dialogue.close()
         if not self._dock.keeper.is_started:
             self._dock.keeper.start()
         await self._dock.server.proceed()
@@ -210,26 +194,3 @@ class Departure:
         if phase is not self.phase:
             self.phase = phase
             self._host.changed()
-
-    # --- the link -------------------------------------------------------------------------------
-
-    def _lost(self, why: str) -> None:
-        logger.info("the new service is gone: %s", why)
-        self._answers.put_nowait(None)
-
-    def _say(self, message: FromOld, descriptors: Sequence[int] = ()) -> None:
-        if self._link is None or self._link.closed:
-            raise LostError("there is no new service")
-        self._link.say(message, descriptors)
-
-    async def _answer(self, kind: type[A], timeout_s: float) -> A:
-        try:
-            async with asyncio.timeout(timeout_s):
-                answer = await self._answers.get()
-        except TimeoutError:
-            raise LostError(f"the new service did not answer within {timeout_s:g} s") from None
-        if answer is None or self._link is None or self._link.closed:
-            raise LostError("the new service is gone")
-        if not isinstance(answer, kind):
-            raise LostError(f"the new service said {type(answer).__name__} for {kind.__name__}")
-        return answer

@@ -15,18 +15,20 @@ from bus.control.messages import Stats
 from bus.control.service import Host
 from bus.events import encode_event
 from bus.frames import Frame
+from bus.moving.dialogue import Dialogue, LostError
 from proxy.entrance.server import let_go
-from proxy.moving.dialogue import Dialogue, LostError
 from proxy.moving.ferry import BATCH, Ferry
 from proxy.moving.harbour import Harbour, until
 from proxy.moving.logbook import Logbook
 from proxy.moving.messages import (
     Accepting,
     Finish,
+    FromNew,
     Joined,
     Listener,
     Want,
     Wanted,
+    descriptors_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class Departure:
         self._harbour = harbour
         self._generation = generation
         self._on_done = on_done
-        self._dialogue = Dialogue(host.secret)
+        self._dialogue: Dialogue[FromNew] = Dialogue("proxy", host.secret, FromNew, descriptors_of)
         self._logbook = Logbook(harbour.crossing.last)
         self._ferry = Ferry(harbour, self._dialogue, self._logbook, host.clock)
         self._number = 0

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from bus.clock import Clock
+from bus.moving.dialogue import Dialogue, LostError
 from proxy.clients.client import Client
 from proxy.entrance.guarded import GuardedConnection
 from proxy.moving.custody import Giver
-from proxy.moving.dialogue import Dialogue, LostError
 from proxy.moving.freight import Freight
 from proxy.moving.harbour import Harbour
 from proxy.moving.logbook import Logbook
-from proxy.moving.messages import Active, Commit, Offer, Taken
+from proxy.moving.messages import Active, Commit, FromNew, Offer, Taken
 
 #: A client is waited for as long as a subscribe waits for the adapters' answers, and more.
 _PAUSE_S: Final = 1.0
@@ -30,7 +30,7 @@ class Ferry:
     """The old proxy's."""
 
     def __init__(
-        self, harbour: Harbour, dialogue: Dialogue, logbook: Logbook, clock: Clock
+        self, harbour: Harbour, dialogue: Dialogue[FromNew], logbook: Logbook, clock: Clock
     ) -> None:
         #: Topics (ending in NUL) that come to the new proxy, too.
         self.joined: set[bytes] = set()

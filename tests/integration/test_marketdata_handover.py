@@ -187,7 +187,8 @@ def test_a_death_in_the_middle_of_a_move_ends_with_one_that_works(system, victim
     restart.start()
 
     def pids():
-        return {p["pid"] for p in one.status()["processes"] if p["name"] == "marketdata"}
+        mine = [p["pid"] for p in one.status()["processes"] if p["name"] == "marketdata"]
+        return {pid for pid in mine if pid is not None}  # one may not be born yet
 
     one.wait_for(lambda: len(pids()) == 2 or before not in pids())
     found = pids()

@@ -11,9 +11,9 @@ from successor import Successor
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.protocol import State
 
+from bus.moving import dialogue
 from bus.moving.link import close_all
 from bus.moving.passing import can_pass_sockets
-from proxy.moving import dialogue
 from proxy.moving.messages import Commit, Listener, Offer, Positions, Wanted
 
 pytestmark = pytest.mark.skipif(not can_pass_sockets(), reason="no SCM_RIGHTS here")
@@ -115,7 +115,7 @@ def test_who_had_moved_to_a_new_proxy_that_fails_is_closed_and_the_rest_stays(mo
 
 
 def test_a_new_proxy_that_says_nothing_is_not_waited_for(moving, monkeypatch):
-    monkeypatch.setattr(dialogue, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(dialogue, "ANSWER_S", 0.2)
 
     async def scenario():
         async with moving() as (bench, new):
