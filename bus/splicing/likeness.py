@@ -34,15 +34,29 @@ def content_of(frame: Frame) -> int:
     return hash(payload)
 
 
+#: A price, and whether the volume came with it: a broker that was not told the mode yet sends more.
+Form = tuple[float, bool]
+
+
+def form_of(frame: Frame) -> Form | None:
+    """The form of a tick; None: it is known by its number, or is no tick that has one."""
+    if frame.flags & NUMBERED:
+        return None
+    try:
+        place = _place(frame.payload)
+    except msgspec.DecodeError:
+        return None
+    return place.ltp, bool(place.volume)
+
+
 def in_another_form(frame: Frame, last: Frame | None) -> bool:
     """Whether this is the price of the last tick again, with the volume or without it."""
-    if last is None or frame.flags & NUMBERED:
-        return False
-    try:
-        new, old = _place(frame.payload), _place(last.payload)
-    except msgspec.DecodeError:
-        return False
-    return new.ltp == old.ltp and bool(new.volume) != bool(old.volume)
+    return last is not None and is_other(form_of(frame), form_of(last))
+
+
+def is_other(one: Form | None, other: Form | None) -> bool:
+    """Whether two ticks tell the same price in different forms."""
+    return one is not None and other is not None and one[0] == other[0] and one[1] != other[1]
 
 
 def goes_back(frame: Frame, last: Frame | None) -> bool:

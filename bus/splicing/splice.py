@@ -8,6 +8,9 @@ held follows in order, and the follower leads. A leader that stays silent on a t
 `HOLD_S` while the follower holds ticks of it loses that topic to the follower; `UNMET_HOLD_S` when
 nothing of the follower was found in the leader's stream yet.
 
+A new session's first ticks may have another form, since they come before the broker knows the
+mode: these are matched by their prices.
+
 Where the broker samples its sessions differently contents never meet; then order decides:
 nothing is delivered whose broker time or day volume lies before the last one delivered; nor,
 where sequences go on from one generation to the next (`frames.NUMBERED`), whose sequence does.
@@ -20,76 +23,18 @@ per topic, and topics that nobody wants any more are forgotten.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from bus.frames import NUMBERED, Frame
-from bus.splicing.likeness import content_of, goes_back, in_another_form
+from bus.splicing.likeness import content_of, form_of, goes_back, in_another_form, is_other
+from bus.splicing.sides import FORMS, GREETING, Held, Lag, Sides, told_before
 
 #: How long a follower's tick waits for the leader to deliver it.
 HOLD_S: Final = 0.25
 #: The same for a follower that was not found in the leader's stream yet: what lies between the two
 #: would be lost, and a leader on a busy machine may only be late.
 UNMET_HOLD_S: Final = 3.0
-#: Contents of the leader remembered per topic for a follower that lags behind.
-REMEMBERED: Final = 256
-
-#: The broker's greeting may be news, and a tick may come before it is told again with the mode:
-#: during so many ticks of a new session the last one may be repeated.
-_GREETING: Final = 3
-
-
-class _Held(NamedTuple):
-    content: int
-    frame: Frame
-    since: float
-
-
-class _Lag:
-    """A follower on one topic, as against the leader."""
-
-    __slots__ = ("ahead", "delivered", "diverged_at", "fresh", "greeting", "last", "met")
-
-    def __init__(self) -> None:
-        #: Whether it was found in the leader's stream, and by which content at first. Brokers
-        #: greet a new session with the last tick, and some again when its mode is set.
-        self.met = False
-        self.greeting: int | None = None
-        #: Its last tick, and during how many more that may be told again, once: a tick may come
-        #: between the greeting and the mode.
-        self.last: int | None = None
-        self.fresh = _GREETING
-        #: What the leader delivered and the follower has not sent yet.
-        self.delivered: deque[int] = deque(maxlen=REMEMBERED)
-        #: What the follower sent and the leader has not delivered yet.
-        self.ahead: deque[_Held] = deque()
-        #: When the leader last delivered what the follower, being ahead, does not have.
-        self.diverged_at = float("-inf")
-
-
-class _Topic:
-    __slots__ = ("changed_hands", "greeted", "greeting", "lags", "last", "leader", "owed")
-
-    def __init__(self, leader: int, last: Frame | None) -> None:
-        self.leader = leader
-        self.last = last
-        self.changed_hands = False
-        #: What the leader before delivered and this one has yet to pass.
-        self.owed: deque[int] = deque()
-        #: How much news of the leader's may still be told again, in the form of another mode;
-        #: and what may be in the same form.
-        self.greeting = 0
-        self.greeted: int | None = None
-        self.lags: dict[int, _Lag] = {}
-
-    def lag(self, generation: int) -> _Lag:
-        lag = self.lags.get(generation)
-        if lag is None:
-            lag = self.lags[generation] = _Lag()
-            if self.last is not None:  # the broker greets a new session with the last tick
-                lag.delivered.append(content_of(self.last))
-        return lag
 
 
 class Splice:
@@ -109,9 +54,9 @@ class Splice:
         #: first of the next, by their times of receipt.
         self.longest_gap_ns = 0
         self._last = last
-        self._topics: dict[bytes, _Topic] = {}
+        self._topics: dict[bytes, Sides] = {}
         #: Topics of which a follower may hold something: all that `tick` has to look at.
-        self._waiting: dict[bytes, _Topic] = {}
+        self._waiting: dict[bytes, Sides] = {}
         self._followers: dict[int, None] = {}
 
     @property
@@ -146,7 +91,7 @@ class Splice:
         for lag in topic.lags.values():
             if any(held.content == content for held in lag.ahead):
                 lag.met, lag.greeting = True, content
-            self._lead(lag, content, None)
+            self._lead(lag, frame, content, None)
 
     def forget(self, name: bytes) -> None:
         """Nobody wants a topic any more."""
@@ -198,21 +143,21 @@ class Splice:
 
     # --- one topic ------------------------------------------------------------------------
 
-    def _topic(self, name: bytes) -> _Topic:
+    def _topic(self, name: bytes) -> Sides:
         topic = self._topics.get(name)
         if topic is None:
             last = self._last.get(name)
-            topic = self._topics[name] = _Topic(self.leader, last)
+            topic = self._topics[name] = Sides(self.leader, last)
             if self._resumed and last is not None:
                 topic.owed.append(content_of(last))
-                topic.greeting = _GREETING
+                topic.greeting = GREETING
         return topic
 
-    def _deliver(self, topic: _Topic, frame: Frame, out: list[Frame], now: float | None) -> None:
+    def _deliver(self, topic: Sides, frame: Frame, out: list[Frame], now: float | None) -> None:
         content = content_of(frame)
         for generation in self._followers if topic.leader == self.leader else self.generations:
             if generation != topic.leader:
-                self._lead(topic.lag(generation), content, now)
+                self._lead(topic.lag(generation), frame, content, now)
         if topic.changed_hands and topic.last is not None:
             gap_ns = frame.received_ns - topic.last.received_ns
             self.longest_gap_ns = max(self.longest_gap_ns, gap_ns)
@@ -220,50 +165,64 @@ class Splice:
         topic.last = frame
         out.append(frame)
 
-    def _lead(self, lag: _Lag, content: int, now: float | None) -> None:
+    def _lead(self, lag: Lag, frame: Frame, content: int, now: float | None) -> None:
         """The leader delivers: the follower's same tick, and what it sent before, is passed."""
-        for held in lag.ahead:
+        for passed, held in enumerate(lag.ahead, start=1):
             if held.content == content:
-                while lag.ahead.popleft().content != content:
-                    self.duplicates_total += 1
-                self.duplicates_total += 1
+                self._pass(lag, passed)
                 return
+        if not lag.met:
+            form = form_of(frame)
+            for passed, held in enumerate(lag.ahead, start=1):
+                if is_other(form_of(held.frame), form):
+                    self._pass(lag, passed)
+                    break
+            lag.forms.append(form)
         lag.delivered.append(content)
         if lag.ahead and now is not None:
             lag.diverged_at = now
 
-    def _follow(self, topic: _Topic, lag: _Lag, frame: Frame, now: float) -> None:
+    def _pass(self, lag: Lag, count: int) -> None:
+        """The leader has delivered the first so many that the follower sent before it."""
+        for _ in range(count):
+            lag.ahead.popleft()
+        self.duplicates_total += count
+
+    def _follow(self, topic: Sides, lag: Lag, frame: Frame, now: float) -> None:
         content = content_of(frame)
         if content in lag.delivered:
             while lag.delivered.popleft() != content:
                 pass  # what the leader delivered before that, the follower has passed, too
             self.duplicates_total += 1
-            # What it sent before is older than what was delivered.
-            self.duplicates_total += len(lag.ahead)
-            lag.ahead.clear()
+            self._pass(lag, len(lag.ahead))  # sent before what was delivered
             lag.greeting = None if lag.met else content
             lag.met = True
+            lag.forms.clear()
         elif content == lag.greeting:
             self.duplicates_total += 1
         elif content == lag.last and lag.fresh:
             self.duplicates_total += 1
             lag.fresh = 0
+        elif not lag.met and told_before(lag.forms, frame):
+            self.duplicates_total += 1
+            self._pass(lag, len(lag.ahead))
+            lag.greeting = content
         else:
             lag.greeting = None
-            lag.ahead.append(_Held(content, frame, now))
+            lag.ahead.append(Held(content, frame, now))
             self._waiting[frame.topic] = topic
         if content != lag.last:
             lag.last = content
             lag.fresh = max(0, lag.fresh - 1)
 
-    def _let_go(self, lag: _Lag) -> None:
+    def _let_go(self, lag: Lag) -> None:
         """Of what a follower holds, what a leader went past on a way of its own."""
         while lag.ahead and lag.ahead[0].since <= lag.diverged_at:
             lag.ahead.popleft()
             self.duplicates_total += 1
 
     def _hand_over(
-        self, topic: _Topic, generation: int, out: list[Frame], now: float | None
+        self, topic: Sides, generation: int, out: list[Frame], now: float | None
     ) -> None:
         """The topic belongs to another generation from now on, beginning with what it held."""
         before = topic.leader
@@ -274,13 +233,17 @@ class Splice:
         if before in self.generations:
             topic.lag(before)  # it may wake up: what the new leader delivers is remembered
         topic.owed = lag.delivered
+        topic.forms = lag.forms
+        last = form_of(topic.last) if topic.last is not None else None
+        topic.form = None if last is None else last[1]
+        topic.before_mode = FORMS
         topic.greeted = lag.greeting
-        topic.greeting = _GREETING if not lag.met or lag.greeting is not None else 0
+        topic.greeting = GREETING if not lag.met or lag.greeting is not None else 0
         for held in lag.ahead:
             if self._is_news(topic, held.frame):
                 self._deliver(topic, held.frame, out, now)
 
-    def _is_news(self, topic: _Topic, frame: Frame) -> bool:
+    def _is_news(self, topic: Sides, frame: Frame) -> bool:
         """Whether a new leader has come past what the one before it delivered."""
         content = content_of(frame)
         if content in topic.owed:
@@ -289,12 +252,24 @@ class Splice:
             topic.greeted = content
         elif topic.greeting and (content == topic.greeted or in_another_form(frame, topic.last)):
             pass
+        elif told_before(topic.forms, frame):
+            topic.greeted = content
         elif not goes_back(frame, topic.last):
             topic.owed.clear()
-            is_greeting = topic.greeting == _GREETING and topic.greeted is None
+            topic.forms.clear()
+            is_greeting = topic.greeting == GREETING and topic.greeted is None
             topic.greeted = content if is_greeting else None
-            topic.greeting = max(0, topic.greeting - 1)
+            if not (topic.greeting and self._is_before_its_mode(topic, frame)):
+                topic.greeting = max(0, topic.greeting - 1)
             return True
         self.duplicates_total += 1
         self.repeated_total += bool(frame.flags & NUMBERED)
         return False
+
+    @staticmethod
+    def _is_before_its_mode(topic: Sides, frame: Frame) -> bool:
+        form = form_of(frame)
+        if form is None or topic.form in {None, form[1]} or not topic.before_mode:
+            return False
+        topic.before_mode -= 1
+        return True

@@ -12,7 +12,8 @@ from hypothesis.stateful import (
 )
 
 from bus.frames import Frame, Kind
-from bus.splicing.splice import HOLD_S, REMEMBERED, UNMET_HOLD_S, Splice
+from bus.splicing.sides import REMEMBERED
+from bus.splicing.splice import HOLD_S, UNMET_HOLD_S, Splice
 
 TOPIC = b"ZERODHA_NSE_SBIN_QUOTE"
 
