@@ -11,7 +11,7 @@ from system import System
 from websockets.exceptions import ConnectionClosed
 
 from simulators.markets.synthetic import SyntheticMarket
-from simulators.server import OPENING_TIME
+from simulators.opening import OPENING_TIME
 
 
 class Truth:
