@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -34,8 +34,17 @@ def content_of(frame: Frame) -> int:
     return hash(payload)
 
 
-#: A price, and whether the volume came with it: a broker that was not told the mode yet sends more.
-Form = tuple[float, bool]
+class Form(NamedTuple):
+    """A tick by its trade, and what came with that: of a broker that does not know the mode yet it
+    is more or less than later."""
+
+    price: float
+    volume: int
+    own_clock: bool
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        return bool(self.volume), self.own_clock
 
 
 def form_of(frame: Frame) -> Form | None:
@@ -46,17 +55,19 @@ def form_of(frame: Frame) -> Form | None:
         place = _place(frame.payload)
     except msgspec.DecodeError:
         return None
-    return place.ltp, bool(place.volume)
+    return Form(place.ltp, place.volume, bool(frame.flags & OWN_CLOCK))
 
 
 def in_another_form(frame: Frame, last: Frame | None) -> bool:
-    """Whether this is the price of the last tick again, with the volume or without it."""
+    """Whether this is the last tick's trade again, with what did not come before, or without."""
     return last is not None and is_other(form_of(frame), form_of(last))
 
 
 def is_other(one: Form | None, other: Form | None) -> bool:
-    """Whether two ticks tell the same price in different forms."""
-    return one is not None and other is not None and one[0] == other[0] and one[1] != other[1]
+    """Whether two ticks tell the same trade in different forms."""
+    if one is None or other is None or one.price != other.price or one.kind == other.kind:
+        return False
+    return one.volume == other.volume or not (one.volume and other.volume)
 
 
 def goes_back(frame: Frame, last: Frame | None) -> bool:

@@ -41,8 +41,8 @@ class Lag:
         self.fresh = GREETING
         #: What the leader delivered and the follower has not sent yet.
         self.delivered: deque[int] = deque(maxlen=REMEMBERED)
-        #: The same as prices, until it is met: before the broker knows the mode, a session's
-        #: ticks have another form than the leader's, so their contents never meet.
+        #: The same by their trades, until it is met: before the broker knows the mode, a
+        #: session's ticks have another form than the leader's, so their contents never meet.
         self.forms: deque[Form | None] = deque(maxlen=FORMS)
         #: What the follower sent and the leader has not delivered yet.
         self.ahead: deque[Held] = deque()
@@ -56,10 +56,10 @@ class Sides:
     __slots__ = (
         "before_mode",
         "changed_hands",
-        "form",
         "forms",
         "greeted",
         "greeting",
+        "kind",
         "lags",
         "last",
         "leader",
@@ -73,9 +73,9 @@ class Sides:
         #: What the leader before delivered and this one has yet to pass.
         self.owed: deque[int] = deque()
         self.forms: deque[Form | None] = deque()
-        #: Whether its ticks had a volume, and how many of this one's may come in the other form
-        #: before the mode's greeting is not waited for any more.
-        self.form: bool | None = None
+        #: What came with its ticks, and how many of this one's may come in another form before
+        #: the mode's greeting is not waited for any more.
+        self.kind: tuple[bool, bool] | None = None
         self.before_mode = 0
         #: How much news of the leader's may still be told again, in the form of another mode;
         #: and what may be in the same form.
@@ -94,7 +94,7 @@ class Sides:
 
 
 def told_before(forms: deque[Form | None], frame: Frame) -> bool:
-    """Whether this price was told in another form; that, and what came before, is passed."""
+    """Whether this trade was told in another form; that, and what came before, is passed."""
     form = form_of(frame) if forms else None
     for passed, other in enumerate(forms, start=1):
         if is_other(form, other):

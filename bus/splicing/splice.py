@@ -9,7 +9,7 @@ held follows in order, and the follower leads. A leader that stays silent on a t
 nothing of the follower was found in the leader's stream yet.
 
 A new session's first ticks may have another form, since they come before the broker knows the
-mode: these are matched by their prices.
+mode: these are matched by their trades.
 
 Where the broker samples its sessions differently contents never meet; then order decides:
 nothing is delivered whose broker time or day volume lies before the last one delivered; nor,
@@ -235,7 +235,7 @@ class Splice:
         topic.owed = lag.delivered
         topic.forms = lag.forms
         last = form_of(topic.last) if topic.last is not None else None
-        topic.form = None if last is None else last[1]
+        topic.kind = None if last is None else last.kind
         topic.before_mode = FORMS
         topic.greeted = lag.greeting
         topic.greeting = GREETING if not lag.met or lag.greeting is not None else 0
@@ -269,7 +269,7 @@ class Splice:
     @staticmethod
     def _is_before_its_mode(topic: Sides, frame: Frame) -> bool:
         form = form_of(frame)
-        if form is None or topic.form in {None, form[1]} or not topic.before_mode:
+        if form is None or topic.kind in {None, form.kind} or not topic.before_mode:
             return False
         topic.before_mode -= 1
         return True

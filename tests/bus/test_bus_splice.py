@@ -66,27 +66,36 @@ def test_every_interleaving_gives_each_tick_once_and_in_order(overlap, own_clock
     assert numbers(splice.take(NEW, [tick(total)], 0.0)) == [total]
 
 
-@given(overlaps(), st.integers(0, 5), st.booleans())
+#: What a broker's modes say of a trade: its price, its volume, its time.
+FORMS = [{"bare": True, "own": True}, {"own": True}, {}]
+
+
+@given(overlaps(), st.integers(0, 5), st.permutations(FORMS))
 @settings(max_examples=1000)
-def test_a_session_that_begins_in_another_form_is_matched_by_its_prices(overlap, full, own_clock):
+def test_a_session_that_begins_in_another_form_is_matched_by_its_trades(overlap, early, forms):
     """Its first ticks came before the broker knew the mode; then the mode greets again."""
     total, arrivals = overlap
-    sent = [number for generation, number in arrivals if generation == NEW]
+    usual, at_first, _ = forms
     splice = Splice(OLD, {})
     splice.follow(NEW)
     out = []
+
+    def take(generation, number, form, stamp):
+        clock = stamp if "own" in form else 0
+        one = tick(number, own_clock=clock, bare="bare" in form)
+        out.extend(splice.take(generation, [one], 0.0))
+
     for stamp, (generation, number) in enumerate(arrivals, start=1):
-        clock = own_clock and stamp
         if number == END:
             out += splice.end(generation)
-            continue
-        in_full = generation == NEW and full > 0
-        out += splice.take(generation, [tick(number, own_clock=clock, bare=not in_full)], 0.0)
-        if in_full:
-            full -= 1
-            if not full:
-                out += splice.take(NEW, [tick(number, own_clock=clock, bare=True)], 0.0)
-    assert numbers(out) == list(range(total)), sent
+        elif generation == NEW and early:
+            take(NEW, number, at_first, stamp)
+            early -= 1
+            if not early:
+                take(NEW, number, usual, stamp)
+        else:
+            take(generation, number, usual, stamp)
+    assert numbers(out) == list(range(total))
 
 
 def test_a_greeting_in_another_form_never_comes_after_what_it_repeats():
