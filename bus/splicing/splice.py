@@ -41,7 +41,7 @@ class Splice:
     """The generations of one adapter that publish at the same time.
 
     `last` holds the newest frame per topic that was delivered before the splice began;
-    `resumed`: by a generation that ended before the leader began.
+    `resumed`: by another generation than the leader.
     """
 
     def __init__(self, leader: int, last: Mapping[bytes, Frame], *, resumed: bool = False) -> None:
@@ -116,6 +116,7 @@ class Splice:
     def lead(self, generation: int) -> list[Frame]:
         """A follower leads from now on, though the leader still publishes (its feed is down)."""
         before, self.leader = self.leader, generation
+        self._resumed = True
         del self._followers[generation]
         self._followers[before] = None
         self.longest_gap_ns = 0

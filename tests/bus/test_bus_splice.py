@@ -106,6 +106,14 @@ def test_a_greeting_in_another_form_never_comes_after_what_it_repeats():
     assert numbers(splice.tick(HOLD_S)) == [6]
 
 
+def test_a_topic_that_was_quiet_until_the_follower_led_is_greeted_once():
+    splice = Splice(OLD, {TOPIC: tick(7, bare=True)})
+    splice.follow(NEW)
+    splice.lead(NEW)
+    greeting = [tick(7), tick(7, bare=True)]
+    assert numbers(splice.take(NEW, [*greeting, tick(8, bare=True)], 0.0)) == [8]
+
+
 def test_the_greeting_that_repeats_what_was_delivered_before_the_splice_is_dropped():
     splice = Splice(OLD, {TOPIC: tick(7)})
     splice.follow(NEW)
