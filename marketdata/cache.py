@@ -39,10 +39,10 @@ class Entry:
         self.received_ns = 0
         self.frames: dict[Mode, Frame] = {}
 
-    def newest(self, modes: Iterable[Mode]) -> Frame | None:
-        """The frame that came last in any of these modes."""
-        frames = [self.frames[mode] for mode in modes if mode in self.frames]
-        return max(frames, key=lambda frame: frame.received_ns, default=None)
+    def newest(self, modes: Iterable[Mode]) -> tuple[Mode, Frame] | None:
+        """The frame that came last in any of these modes, and in which."""
+        frames = [(mode, self.frames[mode]) for mode in modes if mode in self.frames]
+        return max(frames, key=lambda one: one[1].received_ns, default=None)
 
 
 class Tick(NamedTuple):

@@ -103,8 +103,8 @@ class Market:
 
 def newest(entry: Entry, mode: Mode) -> Tick | None:
     """The newest tick of an instrument that says at least as much as `mode` does."""
-    frame = entry.newest([one for one in Mode if one >= mode])
-    if frame is None:
+    found = entry.newest([one for one in Mode if one >= mode])
+    if found is None:
         return None
-    found = next(one for one, kept in entry.frames.items() if kept is frame)
-    return Tick(entry, found, frame, look(frame.payload))
+    its_mode, frame = found
+    return Tick(entry, its_mode, frame, look(frame.payload))

@@ -43,7 +43,8 @@ def test_the_newest_of_each_mode_is_kept_and_decoded_on_demand():
         assert values.put(one) is not None
     entry = values.find("NSE", "INFY", ["B", "A"])
     assert (entry.track.price, entry.received_ns) == (102.0, T0 + 2)
-    assert entry.newest([Mode.LTP, Mode.QUOTE]).received_ns == T0 + 1
+    mode, newest = entry.newest([Mode.LTP, Mode.QUOTE])
+    assert (mode, newest.received_ns) == (Mode.QUOTE, T0 + 1)
     assert values.put(frame(depth, Mode.DEPTH, T0 + 3)).decode() == depth
     assert (len(values), values.instruments) == (3, 1)
 
