@@ -21,6 +21,8 @@ class Held(NamedTuple):
     """A follower's tick that the leader has not delivered yet."""
 
     content: int
+    #: While the follower is not met; each tick of the leader is compared with it.
+    form: Form | None
     frame: Frame
     since: float
 
@@ -93,9 +95,8 @@ class Sides:
         return lag
 
 
-def told_before(forms: deque[Form | None], frame: Frame) -> bool:
+def told_before(forms: deque[Form | None], form: Form | None) -> bool:
     """Whether this trade was told in another form; that, and what came before, is passed."""
-    form = form_of(frame) if forms else None
     for passed, other in enumerate(forms, start=1):
         if is_other(form, other):
             for _ in range(passed):

@@ -175,7 +175,7 @@ class Splice:
         if not lag.met:
             form = form_of(frame)
             for passed, held in enumerate(lag.ahead, start=1):
-                if is_other(form_of(held.frame), form):
+                if is_other(held.form, form):
                     self._pass(lag, passed)
                     break
             lag.forms.append(form)
@@ -191,6 +191,7 @@ class Splice:
 
     def _follow(self, topic: Sides, lag: Lag, frame: Frame, now: float) -> None:
         content = content_of(frame)
+        form = None if lag.met else form_of(frame)
         if content in lag.delivered:
             while lag.delivered.popleft() != content:
                 pass  # what the leader delivered before that, the follower has passed, too
@@ -204,13 +205,13 @@ class Splice:
         elif content == lag.last and lag.fresh:
             self.duplicates_total += 1
             lag.fresh = 0
-        elif not lag.met and told_before(lag.forms, frame):
+        elif told_before(lag.forms, form):
             self.duplicates_total += 1
             self._pass(lag, len(lag.ahead))
             lag.greeting = content
         else:
             lag.greeting = None
-            lag.ahead.append(Held(content, frame, now))
+            lag.ahead.append(Held(content, form, frame, now))
             self._waiting[frame.topic] = topic
         if content != lag.last:
             lag.last = content
@@ -253,7 +254,7 @@ class Splice:
             topic.greeted = content
         elif topic.greeting and (content == topic.greeted or in_another_form(frame, topic.last)):
             pass
-        elif told_before(topic.forms, frame):
+        elif topic.forms and told_before(topic.forms, form_of(frame)):
             topic.greeted = content
         elif not goes_back(frame, topic.last):
             topic.owed.clear()
